@@ -11,8 +11,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from grpc_tools import protoc
-
 SOURCE_ROOT = Path(__file__).resolve().parent
 PACKAGE = Path("imago", "v1")
 # Field comments are in it, so that OpenAPI descriptions can be made from it while a gateway runs.
