@@ -38,6 +38,10 @@ class DeadlineExpired(ImagoError):
     """The caller's time was up before the answer was ready (DEADLINE_EXCEEDED). Nothing was computed after it."""
 
 
+class QueueTimeout(DeadlineExpired):
+    """The model's queue policy, or the request's own `timeout`, gave up before the caller did (DEADLINE_EXCEEDED)."""
+
+
 class Cancelled(ImagoError):
     """The caller went away (CANCELLED)."""
 

@@ -1,0 +1,182 @@
+"""Runs ONNX files: by onnxruntime (CPU, CUDA, TensorRT) or, where the configuration asks for it, by OpenVINO.
+
+A batch is gathered along axis 0, run once, and cut again. It ignores queues and where requests come from.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+from services.runtime.backends.placement import Placement, cuda_devices
+from services.runtime.config import ConfigError, ModelConfig
+from services.runtime.errors import ImagoError, InvalidInput, ModelFailed, Unsupported
+from services.runtime.model import InferRequest, ResponseSink, Tensors
+
+Run = Callable[[Tensors], Tensors]
+"""One forward pass: all inputs by name to all outputs by name."""
+
+_PROVIDERS = {"CPU": "CPUExecutionProvider", "GPU": "CUDAExecutionProvider"}
+
+
+def available_gpus() -> list[int]:
+    """Indices of the GPUs that onnxruntime can use: none without the CUDA provider."""
+    return cuda_devices() if "CUDAExecutionProvider" in ort.get_available_providers() else []
+
+
+class OnnxBackend:
+    """One session of one ONNX file.
+
+    Raises (constructor):
+        ConfigError: the file does not load, or an accelerator or precision is asked for that is not here.
+    """
+
+    def __init__(self, config: ModelConfig, model_file: Path, placement: Placement, *, threads: int) -> None:
+        self._config = config
+        accelerator = _accelerator(config, placement)
+        threads = int(config.parameter("intra_op_thread_count") or threads)
+        try:
+            if accelerator == "openvino":
+                self._run = _open_openvino(config, model_file, threads)
+            else:
+                self._run = _open_session(config, model_file, placement, threads, accelerator)
+        except ConfigError:
+            raise
+        except Exception as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"model '{config.name}': {model_file.name} does not load: {reason}") from error
+
+    def warmup(self, batch: Sequence[InferRequest]) -> None:
+        for outcome in self.infer(batch):
+            if isinstance(outcome, ImagoError):
+                raise outcome
+
+    def infer(self, batch: Sequence[InferRequest]) -> Sequence[Tensors | ImagoError]:
+        if len(batch) == 1:
+            return [self._forward(batch[0].inputs)]
+        gathered = {name: np.concatenate([request.inputs[name] for request in batch]) for name in batch[0].inputs}
+        return self._scatter(self._forward(gathered), batch)
+
+    def stream(self, request: InferRequest, sink: ResponseSink) -> None:
+        raise Unsupported(f"model '{self._config.name}' is an ONNX graph and gives one response to a request")
+
+    def close(self) -> None:
+        del self._run
+
+    def _forward(self, inputs: Tensors) -> Tensors:
+        try:
+            return self._run(inputs)
+        except InvalidArgument as error:
+            raise InvalidInput(f"model '{self._config.name}' refuses the inputs: {_first_line(error)}") from None
+        except ImagoError:
+            raise
+        except Exception as error:
+            raise ModelFailed(f"model '{self._config.name}' failed: {_first_line(error)}") from error
+
+    def _scatter(self, outputs: Tensors, batch: Sequence[InferRequest]) -> list[Tensors | ImagoError]:
+        rows = [len(next(iter(request.inputs.values()))) for request in batch]
+        for name, output in outputs.items():
+            if output.ndim == 0 or len(output) != sum(rows):
+                shape = list(output.shape)
+                raise ModelFailed(
+                    f"model '{self._config.name}': output '{name}' has shape {shape} for a batch of {sum(rows)}"
+                )
+        ends = np.cumsum(rows)
+        return [
+            {name: output[end - count : end] for name, output in outputs.items()}
+            for end, count in zip(ends, rows, strict=True)
+        ]
+
+
+def _accelerator(config: ModelConfig, placement: Placement) -> str:
+    """The one execution accelerator asked for: "openvino", "tensorrt" or ""."""
+    accelerators = config.message.optimization.execution_accelerators
+    asked = (
+        accelerators.gpu_execution_accelerator if placement.kind == "GPU" else accelerators.cpu_execution_accelerator
+    )
+    names = [accelerator.name for accelerator in asked]
+    known = {"GPU": "tensorrt", "CPU": "openvino"}.get(placement.kind)
+    if names in ([], [known]):
+        return names[0] if names else ""
+    raise ConfigError(
+        f"model '{config.name}': execution_accelerators {names} on a {placement.kind} instance; known is {known!r}"
+    )
+
+
+def _open_session(config: ModelConfig, model_file: Path, placement: Placement, threads: int, accelerator: str) -> Run:
+    if placement.kind not in _PROVIDERS:
+        raise ConfigError(f"model '{config.name}': backend onnxruntime does not know KIND_{placement.kind}")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = int(config.parameter("inter_op_thread_count") or 1)
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a spinning pool starves the event loop
+    options.log_severity_level = 3
+    providers: list[Any] = [
+        (_PROVIDERS[placement.kind], {"device_id": placement.device_id} if placement.device_id else {})
+    ]
+    if accelerator == "tensorrt":
+        if "TensorrtExecutionProvider" not in ort.get_available_providers():
+            raise ConfigError(f"model '{config.name}': accelerator 'tensorrt' is asked for, but is not installed here")
+        providers.insert(0, ("TensorrtExecutionProvider", {"device_id": placement.device_id}))
+    session = ort.InferenceSession(str(model_file), options, providers=providers)
+    texts = {spec.name for spec in config.inputs if spec.datatype == "BYTES"}
+    names = [spec.name for spec in config.outputs]
+
+    def run(inputs: Tensors) -> Tensors:
+        feeds = {name: _as_text(name, tensor) if name in texts else tensor for name, tensor in inputs.items()}
+        outputs = session.run(names, feeds)
+        return {name: _as_bytes(tensor) for name, tensor in zip(names, outputs, strict=True)}
+
+    return run
+
+
+def _open_openvino(config: ModelConfig, model_file: Path, threads: int) -> Run:
+    import openvino as ov  # noqa: PLC0415 - only models that ask for it pay for the import
+
+    core = ov.Core()
+    precision = _precision(config, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    properties = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    request = core.compile_model(str(model_file), "CPU", properties).create_infer_request()
+    names = [spec.name for spec in config.outputs]
+
+    def run(inputs: Tensors) -> Tensors:
+        request.infer(inputs, share_inputs=True)
+        return {name: np.array(request.get_tensor(name).data) for name in names}
+
+    return run
+
+
+def _precision(config: ModelConfig, capabilities: Sequence[str]) -> str:
+    """bf16 where this CPU computes it and `imago.precisions` lists it; f32 otherwise."""
+    listed = [name.strip() for name in config.parameter("imago.precisions", "f32").split(",")]
+    unknown = set(listed) - {"bf16", "f32"}
+    if unknown:
+        raise ConfigError(
+            f"model '{config.name}': imago.precisions lists {sorted(unknown)}; known are 'bf16' and 'f32'"
+        )
+    return "bf16" if "bf16" in listed and "BF16" in capabilities else "f32"
+
+
+def _as_text(name: str, tensor: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    try:
+        texts = [element.decode() if isinstance(element, bytes) else str(element) for element in tensor.ravel()]
+    except UnicodeDecodeError:
+        raise InvalidInput(f"input '{name}' has an element that is not UTF-8", field=name) from None
+    return np.array(texts, dtype=object).reshape(tensor.shape)
+
+
+def _as_bytes(tensor: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if tensor.dtype.kind not in "OU":
+        return tensor
+    return np.array([str(element).encode() for element in tensor.ravel()], dtype=object).reshape(tensor.shape)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,24 @@
+"""The default engine: this process's own repository."""
+
+from collections.abc import AsyncIterator
+
+from services.runtime.config import ModelConfig
+from services.runtime.model import InferRequest, InferResponse
+from services.runtime.repository import ModelRepository
+
+
+class EmbeddedEngine:
+    """`model.Engine` over a loaded repository."""
+
+    def __init__(self, repository: ModelRepository) -> None:
+        self._repository = repository
+
+    async def infer(self, request: InferRequest) -> InferResponse:
+        return await self._repository.find(request.model, request.version).infer(request)
+
+    async def stream(self, request: InferRequest) -> AsyncIterator[InferResponse]:
+        async for response in self._repository.find(request.model, request.version).stream(request):
+            yield response
+
+    async def model_config(self, name: str, version: str = "") -> ModelConfig:
+        return self._repository.find(name, version).config
