@@ -3,7 +3,7 @@
 Nothing here computes, waits or knows a transport.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
@@ -80,6 +80,9 @@ class ResponseSink(Protocol):
     def cancelled(self) -> bool:
         """Whether the reader has gone away."""
 
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, from any thread, when the reader goes away; now if it has. It must not block."""
+
 
 class Backend(Protocol):
     """One instance of one model version. Every method is called from the instance's own thread and may block."""
@@ -94,7 +97,10 @@ class Backend(Protocol):
         """
 
     def stream(self, request: InferRequest, sink: ResponseSink) -> None:
-        """Decoupled models: start one request. Returns when the instance can take another; responses may go on."""
+        """Decoupled models: start one request. Returns when the instance can take another; responses may go on.
+
+        What goes wrong reaches the sink's `finish`; nothing is raised.
+        """
 
     def close(self) -> None:
         """Free everything. Called once, when nothing is being computed."""
