@@ -32,9 +32,6 @@ def generate(source_root: Path, output: Path) -> None:
         f"--python_out={output}",
         f"--plugin=protoc-gen-mypy={_plugin('protoc-gen-mypy')}",
         f"--mypy_out=quiet:{output}",
-        f"--descriptor_set_out={output / DESCRIPTOR_SET}",
-        "--include_imports",
-        "--include_source_info",
     )
     _protoc(
         source_root,
@@ -45,6 +42,16 @@ def generate(source_root: Path, output: Path) -> None:
         # A servicer need not write every RPC: gRPC answers UNIMPLEMENTED for the others.
         f"--mypy_grpc_out=quiet,generate_concrete_servicer_stubs:{output}",
     )
+    (output / DESCRIPTOR_SET).write_bytes(descriptor_set(source_root))
+
+
+def descriptor_set(source_root: Path) -> bytes:
+    """A serialised FileDescriptorSet of `source_root/imago/v1/*.proto`, with what they import and their comments."""
+    with tempfile.TemporaryDirectory() as name:
+        target = Path(name) / DESCRIPTOR_SET.name
+        protos = sorted((source_root / PACKAGE).glob("*.proto"))
+        _protoc(source_root, protos, f"--descriptor_set_out={target}", "--include_imports", "--include_source_info")
+        return target.read_bytes()
 
 
 def drift(source_root: Path) -> list[Path]:
