@@ -7,7 +7,7 @@ tensors mean.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ class DynamicBatcher:
             self._succeeded(queued, response.timing, started_ns)
             return response
 
-    async def stream(self, request: InferRequest, rows: int) -> AsyncIterator[InferResponse]:
+    async def stream(self, request: InferRequest, rows: int) -> AsyncGenerator[InferResponse, None]:
         """The same for a decoupled model: every response as it comes. Leaving the iterator cancels the request."""
         responses = ResponseStream(self._loop)
         with self._accounted() as started_ns:

@@ -1,6 +1,7 @@
 """The default engine: this process's own repository."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from services.runtime.config import ModelConfig
 from services.runtime.model import InferRequest, InferResponse
@@ -16,9 +17,10 @@ class EmbeddedEngine:
     async def infer(self, request: InferRequest) -> InferResponse:
         return await self._repository.find(request.model, request.version).infer(request)
 
-    async def stream(self, request: InferRequest) -> AsyncIterator[InferResponse]:
-        async for response in self._repository.find(request.model, request.version).stream(request):
-            yield response
+    async def stream(self, request: InferRequest) -> AsyncGenerator[InferResponse, None]:
+        async with aclosing(self._repository.find(request.model, request.version).stream(request)) as responses:
+            async for response in responses:
+                yield response
 
     async def model_config(self, name: str, version: str = "") -> ModelConfig:
         return self._repository.find(name, version).config

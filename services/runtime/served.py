@@ -1,7 +1,8 @@
 """One version of one model, loaded, warm and answering."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from services.runtime.batcher import DynamicBatcher, Instance, Timeouts
 from services.runtime.config import ModelConfig
@@ -33,14 +34,15 @@ class ServedModel:
         rows, bucket = self._signature.check(request)
         return await self._batcher.infer(request, rows, bucket)
 
-    async def stream(self, request: InferRequest) -> AsyncIterator[InferResponse]:
+    async def stream(self, request: InferRequest) -> AsyncGenerator[InferResponse, None]:
         """Every response to one request, from a decoupled model or an ordinary one."""
         rows, bucket = self._signature.check(request)
         if not self.config.decoupled:
             yield await self._batcher.infer(request, rows, bucket)
             return
-        async for response in self._batcher.stream(request, rows):
-            yield response
+        async with aclosing(self._batcher.stream(request, rows)) as responses:
+            async for response in responses:
+                yield response
 
     async def drain(self) -> None:
         await self._batcher.drain()
