@@ -16,11 +16,16 @@ from services.runtime.errors import Overloaded
 class Waiting(Protocol):
     """What the queue must know of a request."""
 
-    rows: int
-    bucket: Hashable
-    """Only requests of one bucket may share a batch."""
-    enqueued_at: float
-    """Seconds, on the same clock as `take`'s `now`."""
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def bucket(self) -> Hashable:
+        """Only requests of one bucket may share a batch."""
+
+    @property
+    def enqueued_at(self) -> float:
+        """Seconds, on the same clock as `take`'s `now`."""
 
     def alive(self, now: float) -> bool:
         """Whether anybody still wants the answer at `now`."""

@@ -39,6 +39,10 @@ def complete_and_check(message: model_config_pb2.ModelConfig, model_file: Path) 
     Raises:
         ConfigError: the file does not load, or names, types or dims differ from the configuration's.
     """
+    if message.model_transaction_policy.decoupled:
+        raise ConfigError(
+            f"model '{message.name}': decoupled is set, but an ONNX graph gives one response to a request"
+        )
     inputs, outputs = _read(message.name, model_file)
     if not message.input and not message.output and message.max_batch_size == 0:
         _choose_batching(message, [*inputs, *outputs])

@@ -1,0 +1,216 @@
+"""A repository on disk becomes models that answer, or one line that says why not."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.runtime.embedded import EmbeddedEngine
+from services.runtime.errors import InvalidInput, NotFound, StartupError
+from services.runtime.model import InferRequest
+from services.runtime.repository import ModelRepository
+from services.runtime.telemetry import Metrics
+from tests.repositories import floats, save_graph, scale_graph, write_config, write_scale
+
+Load = Callable[..., Awaitable[ModelRepository]]
+
+
+@pytest.fixture
+async def load(tmp_path: Path) -> AsyncIterator[Load]:
+    loaded: list[ModelRepository] = []
+
+    async def load(*names: str, roots: Sequence[Path] = (tmp_path,)) -> ModelRepository:
+        repository = ModelRepository(list(roots), load=names, metrics=Metrics())
+        await repository.load()
+        loaded.append(repository)
+        return repository
+
+    yield load
+    for repository in loaded:
+        await repository.close()
+
+
+async def double(repository: ModelRepository, name: str = "scale", version: str = "") -> list[list[float]]:
+    response = await EmbeddedEngine(repository).infer(InferRequest(name, {"x": floats([1, 2, 3])}, version))
+    return response.outputs["y"].tolist()  # type: ignore[no-any-return]
+
+
+async def test_a_model_answers_and_says_which_version_did(tmp_path: Path, load: Load) -> None:
+    write_scale(tmp_path)
+    repository = await load()
+    response = await EmbeddedEngine(repository).infer(InferRequest("scale", {"x": floats([1, 2, 3], [4, 5, 6])}))
+    np.testing.assert_array_equal(response.outputs["y"], floats([2, 4, 6], [8, 10, 12]))
+    assert (response.timing.model, response.timing.version, response.timing.batch_size) == ("scale", "1", 2)
+
+
+@pytest.mark.parametrize(
+    ("policy", "served"),
+    [
+        ("", ["3"]),
+        ("version_policy { latest { num_versions: 2 } }", ["2", "3"]),
+        ("version_policy { all {} }", ["1", "2", "3"]),
+        ("version_policy { specific { versions: [1] } }", ["1"]),
+    ],
+)
+async def test_the_version_policy_decides_what_is_served(
+    tmp_path: Path, load: Load, policy: str, served: list[str]
+) -> None:
+    write_scale(tmp_path, extra=policy, versions=(1, 2, 3))
+    repository = await load()
+    assert [entry.version for entry in repository.index()] == served
+    assert (await double(repository))[0][0] == 2.0 * int(served[-1])
+
+
+async def test_folders_that_are_no_versions_are_ignored(tmp_path: Path, load: Load) -> None:
+    folder = write_scale(tmp_path)
+    for name in ("0", "01", "old", "2a"):
+        (folder / name).mkdir()
+    assert [entry.version for entry in (await load()).index()] == ["1"]
+
+
+async def test_a_subset_can_be_served_and_the_index_shows_the_rest(tmp_path: Path, load: Load) -> None:
+    write_scale(tmp_path, "one")
+    write_scale(tmp_path, "two")
+    repository = await load("two")
+    assert [(entry.name, entry.state) for entry in repository.index()] == [("one", ""), ("two", "READY")]
+    with pytest.raises(NotFound, match="'one' has no available versions"):
+        repository.find("one")
+
+
+async def test_what_is_not_there_is_told_in_tritons_words(tmp_path: Path, load: Load) -> None:
+    write_scale(tmp_path)
+    repository = await load()
+    with pytest.raises(NotFound, match="^Request for unknown model: 'm' is not found$"):
+        repository.find("m")
+    with pytest.raises(NotFound, match="^Request for unknown model: 'scale' version 9 is not found$"):
+        repository.find("scale", "9")
+    with pytest.raises(InvalidInput, match="failed to get model version from specified version string 'new'"):
+        repository.find("scale", "new")
+
+
+async def test_an_onnx_model_without_a_configuration_is_completed(tmp_path: Path, load: Load) -> None:
+    save_graph(tmp_path / "bare", scale_graph(2.0, ["n", 3]))
+    config = (await load()).find("bare").config
+    assert (config.backend, config.max_batch_size) == ("onnxruntime", 4)
+    assert [(spec.name, spec.datatype, spec.shape) for spec in config.inputs] == [("x", "FP32", (-1, 3))]
+    assert config.message.HasField("dynamic_batching")
+
+
+async def test_a_fixed_first_axis_is_served_without_batching(tmp_path: Path, load: Load) -> None:
+    save_graph(tmp_path / "fixed", scale_graph(2.0, [1, 3]))
+    assert (await load()).find("fixed").config.max_batch_size == 0
+
+
+CONFIG = """backend: "onnxruntime"
+max_batch_size: 8
+input [{ name: "x" data_type: TYPE_FP32 dims: [3] }]
+output [{ name: "y" data_type: TYPE_FP32 dims: [3] }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        ("backend: ", "does not parse"),
+        ("no_such_field: 1", "no_such_field"),
+        (CONFIG + 'name: "other"', "says name 'other'"),
+        (CONFIG.replace("onnxruntime", "tensorflow"), "backend 'tensorflow' is not served"),
+        (CONFIG.replace("FP32 dims: [3] }]\noutput", "FP64 dims: [3] }]\noutput"), "input 'x' is TYPE_FP64"),
+        (CONFIG.replace("dims: [3]", "dims: [4]"), "has dims \\[-1, 4\\] in config.pbtxt but \\[-1, 3\\]"),
+        (CONFIG.replace('"x"', '"z"'), "input 'z' is not in the ONNX file, which has \\['x'\\]"),
+        (CONFIG + "dynamic_batching { preferred_batch_size: [9] }", "preferred_batch_size 9 is outside 1..8"),
+        (CONFIG + "dynamic_batching { priority_levels: 2 }", "priorities"),
+        (CONFIG + "ensemble_scheduling { }", "ensembles"),
+        (CONFIG + "model_transaction_policy { decoupled: true }", "an ONNX graph gives one response"),
+        (CONFIG + "instance_group [{ kind: KIND_GPU }]", "finds no GPU here"),
+        (CONFIG + "instance_group [{ kind: KIND_CPU gpus: [0] }]", "KIND_CPU but lists gpus \\[0\\]"),
+        (CONFIG + "instance_group [{ kind: KIND_MODEL }]", "does not know KIND_MODEL"),
+        (CONFIG + "version_policy { specific { versions: [7] } }", "version_policy names \\[7\\]"),
+        (CONFIG + 'default_model_filename: "net.onnx"', "'m/1/net.onnx' is not there"),
+        (CONFIG + 'default_model_filename: "../../m.onnx"', "leaves the version's folder"),
+        (CONFIG + 'parameters { key: "imago.tusk" value { string_value: "x" } }', "unknown key 'imago.tusk'"),
+        (CONFIG + 'parameters { key: "imago.precisions" value { string_value: "int8" } }' +
+         'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }', "imago.precisions lists"),
+        (CONFIG + 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "dnnl" }] } }', "dnnl"),
+        (CONFIG + 'model_warmup [{ name: "w" inputs { key: "x" value { data_type: TYPE_FP32 dims: [5] zero_data: true } } }]', "model_warmup 'w' failed"),
+        (CONFIG.replace('dims: [3] }]\n', 'dims: [3] label_filename: "labels.txt" }]\n').replace('label_filename: "labels.txt" }]\noutput', '}]\noutput'), "names label_filename 'labels.txt'"),
+    ],
+)  # fmt: skip
+async def test_a_model_that_cannot_be_served_stops_the_start_with_one_line(
+    tmp_path: Path, load: Load, config: str, complaint: str
+) -> None:
+    save_graph(write_config(tmp_path, "m", config), scale_graph(2.0, ["n", 3]))
+    with pytest.raises(StartupError, match=complaint) as refusal:
+        await load()
+    assert str(refusal.value).startswith("model 'm': ") or "model 'm' version" in str(refusal.value)
+
+
+async def test_a_broken_model_file_is_one_line(tmp_path: Path, load: Load) -> None:
+    folder = write_scale(tmp_path)
+    (folder / "1" / "model.onnx").write_bytes(b"not an onnx file")
+    with pytest.raises(StartupError, match="model 'scale': model.onnx does not load: ") as refusal:
+        await load()
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "make", "complaint"),
+    [
+        ((), lambda root: None, "no model in"),
+        (("m",), lambda root: write_scale(root), "--load-model names \\['m'\\]"),
+        ((), lambda root: write_config(root, "empty", CONFIG), "no version folder"),
+    ],
+)
+async def test_a_repository_that_serves_nothing_is_the_operators_mistake(
+    tmp_path: Path, load: Load, names: tuple[str, ...], make: Callable[[Path], object], complaint: str
+) -> None:
+    make(tmp_path)
+    with pytest.raises(StartupError, match=complaint):
+        await load(*names)
+
+
+async def test_a_model_in_two_repositories_is_refused(tmp_path: Path, load: Load) -> None:
+    for root in ("a", "b"):
+        write_scale(tmp_path / root)
+    with pytest.raises(StartupError, match="model 'scale' is in two repositories"):
+        await load(roots=(tmp_path / "a", tmp_path / "b"))
+
+
+async def test_openvino_serves_the_same_file_with_the_same_result(tmp_path: Path, load: Load) -> None:
+    extra = 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }'
+    write_scale(tmp_path, extra=extra + "dynamic_batching {}")
+    assert await double(await load()) == [[2.0, 4.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "complaint"),
+    [
+        ({}, "expected 1 inputs but got 0 inputs for model 'scale'"),
+        ({"x": floats([1, 2, 3]), "z": floats([1])}, "unexpected inference input 'z' for model 'scale'"),
+        ({"x": floats([1, 2])}, r"unexpected shape for input 'x' for model 'scale'. Expected \[-1,3\], got \[1,2\]."),
+        ({"x": np.zeros((1, 3), np.float16)}, "input 'x' data-type is 'FP16', but model 'scale' expects 'FP32'"),
+        ({"x": np.zeros((9, 3), np.float32)}, "inference request batch-size must be <= 8 for 'scale'"),
+        ({"x": np.zeros((0, 3), np.float32)}, "batch-size must be at least 1"),
+    ],
+)
+async def test_wrong_tensors_are_refused_in_tritons_words(
+    tmp_path: Path, load: Load, inputs: dict[str, np.ndarray], complaint: str
+) -> None:
+    write_scale(tmp_path)
+    with pytest.raises(InvalidInput, match=complaint):
+        await EmbeddedEngine(await load()).infer(InferRequest("scale", inputs))
+
+
+async def test_only_the_wanted_outputs_come_back_and_unknown_ones_are_named(tmp_path: Path, load: Load) -> None:
+    write_scale(tmp_path)
+    engine = EmbeddedEngine(await load())
+    with pytest.raises(InvalidInput, match="unexpected inference output 'q' for model 'scale'"):
+        await engine.infer(InferRequest("scale", {"x": floats([1, 2, 3])}, outputs=("q",)))
+
+
+async def test_an_ordinary_model_can_be_streamed_and_gives_one_final_response(tmp_path: Path, load: Load) -> None:
+    write_scale(tmp_path)
+    engine = EmbeddedEngine(await load())
+    responses = [response async for response in engine.stream(InferRequest("scale", {"x": floats([1, 2, 3])}))]
+    assert [response.final for response in responses] == [True]
