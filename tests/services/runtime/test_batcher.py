@@ -18,6 +18,7 @@ from services.runtime.queue import BatchingPolicy
 from services.runtime.telemetry import ModelStatistics
 
 POISON = -1.0
+NO_TIMEOUTS = Timeouts()
 
 
 class Doubler:
@@ -61,7 +62,7 @@ def doubler() -> Doubler:
 
 @pytest.fixture
 async def start(doubler: Doubler) -> Start:
-    def start(timeouts: Timeouts = Timeouts(), instances: int = 1, **policy: object) -> DynamicBatcher:
+    def start(timeouts: Timeouts = NO_TIMEOUTS, instances: int = 1, **policy: object) -> DynamicBatcher:
         copies = [Instance(doubler, ThreadPoolExecutor(1)) for _ in range(instances)]
         policy = {"max_batch_size": 8, "dynamic": True} | policy
         return DynamicBatcher(copies, BatchingPolicy(**policy), ModelStatistics("doubler", "1"), timeouts)  # type: ignore[arg-type]

@@ -109,6 +109,11 @@ output [{ name: "y" data_type: TYPE_FP32 dims: [3] }]
 """
 
 
+OPENVINO = 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }'
+INT8 = 'parameters { key: "imago.precisions" value { string_value: "int8" } }'
+WARMUP = 'model_warmup [{ name: "w" inputs { key: "x" value { data_type: TYPE_FP32 dims: [5] zero_data: true } } }]'
+
+
 @pytest.mark.parametrize(
     ("config", "complaint"),
     [
@@ -130,11 +135,10 @@ output [{ name: "y" data_type: TYPE_FP32 dims: [3] }]
         (CONFIG + 'default_model_filename: "net.onnx"', "'m/1/net.onnx' is not there"),
         (CONFIG + 'default_model_filename: "../../m.onnx"', "leaves the version's folder"),
         (CONFIG + 'parameters { key: "imago.tusk" value { string_value: "x" } }', "unknown key 'imago.tusk'"),
-        (CONFIG + 'parameters { key: "imago.precisions" value { string_value: "int8" } }' +
-         'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }', "imago.precisions lists"),
-        (CONFIG + 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "dnnl" }] } }', "dnnl"),
-        (CONFIG + 'model_warmup [{ name: "w" inputs { key: "x" value { data_type: TYPE_FP32 dims: [5] zero_data: true } } }]', "model_warmup 'w' failed"),
-        (CONFIG.replace('dims: [3] }]\n', 'dims: [3] label_filename: "labels.txt" }]\n').replace('label_filename: "labels.txt" }]\noutput', '}]\noutput'), "names label_filename 'labels.txt'"),
+        (CONFIG + OPENVINO + INT8, "imago.precisions lists"),
+        (CONFIG + OPENVINO.replace("openvino", "dnnl"), "dnnl"),
+        (CONFIG + WARMUP, "model_warmup 'w' failed"),
+        (CONFIG[:-4] + " label_filename: 'l.txt' }]", "output 'y' names label_filename 'l.txt'"),
     ],
 )  # fmt: skip
 async def test_a_model_that_cannot_be_served_stops_the_start_with_one_line(
@@ -178,8 +182,7 @@ async def test_a_model_in_two_repositories_is_refused(tmp_path: Path, load: Load
 
 
 async def test_openvino_serves_the_same_file_with_the_same_result(tmp_path: Path, load: Load) -> None:
-    extra = 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }'
-    write_scale(tmp_path, extra=extra + "dynamic_batching {}")
+    write_scale(tmp_path, extra=OPENVINO + "dynamic_batching {}")
     assert await double(await load()) == [[2.0, 4.0, 6.0]]
 
 
