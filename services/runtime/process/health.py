@@ -6,15 +6,16 @@ It ignores why a name serves.
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-Response = health_pb2.HealthCheckResponse
 SERVICE_NAME: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
-class Health(health_pb2_grpc.HealthServicer):
+class Health:
     """What serves, by name: a full service name, a model's name, or "" for the whole process, which begins as no.
 
     Belongs to one event loop.
@@ -31,11 +32,6 @@ class Health(health_pb2_grpc.HealthServicer):
             self._reasons[service] = "" if serving else reason
             self._wake_watchers()
 
-    def forget(self, service: str) -> None:
-        """Make `service` unknown again."""
-        if self._reasons.pop(service, None) is not None:
-            self._wake_watchers()
-
     def serving(self, service: str = "") -> bool:
         """Whether `service` is known and serves."""
         return self._reasons.get(service, "unknown") == ""
@@ -50,30 +46,34 @@ class Health(health_pb2_grpc.HealthServicer):
         self._closed = True
         self._wake_watchers()
 
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Answer `grpc.health.v1.Health` on `server`."""
+        health_pb2_grpc.add_HealthServicer_to_server(self, server)
+
     async def Check(  # noqa: N802 - named by the protocol
-        self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext
-    ) -> Response:
+        self, request: HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> HealthCheckResponse:
         if request.service not in self._reasons:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"health: service '{request.service}' is unknown here")
-        return Response(status=self._status(request.service))
+        return HealthCheckResponse(status=self._status(request.service))
 
     async def Watch(  # noqa: N802 - named by the protocol
-        self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[Response]:
+        self, request: HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[HealthCheckResponse]:
         told = None
         while True:
             # Taken before the status is read: a change while the client is told wakes the wait below.
             changed = self._changed
             status = self._status(request.service)
             if status != told:
-                yield Response(status=status)
+                yield HealthCheckResponse(status=status)
                 told = status
             await changed.wait()
 
-    def _status(self, service: str) -> "Response.ServingStatus.ValueType":
+    def _status(self, service: str) -> Any:
         if service not in self._reasons:
-            return Response.SERVICE_UNKNOWN
-        return Response.SERVING if self.serving(service) else Response.NOT_SERVING
+            return HealthCheckResponse.SERVICE_UNKNOWN
+        return HealthCheckResponse.SERVING if self.serving(service) else HealthCheckResponse.NOT_SERVING
 
     def _wake_watchers(self) -> None:
         self._changed.set()

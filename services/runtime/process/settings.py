@@ -4,12 +4,13 @@ Every field is a setting; its docstring is the flag's help. Nothing else in a pr
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_origin
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 BAD_SETTINGS = 2
@@ -79,10 +80,10 @@ def load(cls: type[S], argv: Sequence[str], *, prog: str, description: str) -> S
     `--help` prints every setting and exits with 0.
     """
     try:
-        source: CliSettingsSource[S] = CliSettingsSource(cls, cli_prog_name=prog)
+        source: CliSettingsSource[ArgumentParser] = CliSettingsSource(cls, cli_prog_name=prog)
         source.root_parser.description = description
         source.root_parser.epilog = "Each flag has an environment variable: --grpc-port is IMAGO_GRPC_PORT."
-        return cls(_cli_settings_source=source(args=list(argv)))
+        return CliApp.run(cls, cli_args=list(argv), cli_settings_source=source)
     except SettingsError as error:
         _refuse(prog, str(error).removeprefix("error parsing CLI: "))
     except ValidationError as error:

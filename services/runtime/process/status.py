@@ -5,7 +5,8 @@ It ignores who sends it: gRPC handlers, REST routes and one part of a larger ans
 
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
+from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from services.runtime.errors import (
@@ -42,17 +43,17 @@ def code_of(error: ImagoError) -> StatusCode:
     return next((_CODES[cls] for cls in type(error).__mro__ if cls in _CODES), StatusCode.INTERNAL)
 
 
-def status_of(error: ImagoError) -> status_pb2.Status:
+def status_of(error: ImagoError) -> Status:
     """The `google.rpc.Status`: a `BadRequest` detail names a wrong field, a `RetryInfo` says when to come back."""
     sentence = str(error).encode()[:_MAX_SENTENCE_BYTES].decode(errors="ignore")
-    status = status_pb2.Status(code=code_of(error).value[0], message=sentence)
+    status = Status(code=code_of(error).value[0], message=sentence)
     if isinstance(error, InvalidInput) and error.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=sentence)
-        status.details.append(_pack(error_details_pb2.BadRequest(field_violations=[violation])))
+        violation = BadRequest.FieldViolation(field=error.field, description=sentence)
+        status.details.append(_pack(BadRequest(field_violations=[violation])))
     if isinstance(error, Overloaded):
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(round(error.retry_after_s * 1e9))
-        status.details.append(_pack(error_details_pb2.RetryInfo(retry_delay=delay)))
+        status.details.append(_pack(RetryInfo(retry_delay=delay)))
     return status
 
 

@@ -1,0 +1,160 @@
+"""Stands between grpc.aio and every handler: turns errors into statuses, counts calls in and out, times them.
+
+It ignores what a call means. Each handler is wrapped once and remembered, so a call pays for the checks alone.
+"""
+
+import asyncio
+import inspect
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from time import perf_counter_ns
+from typing import Any
+from uuid import uuid4
+
+import grpc
+from grpc import StatusCode
+from grpc.aio import AbortError, BaseError, UsageError
+
+from services.runtime.errors import ImagoError, ModelFailed
+from services.runtime.process.admission import Admission
+from services.runtime.process.calls import CallRecorder
+from services.runtime.process.status import code_of, status_of, trailers_of
+
+log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Behaviour = Callable[[Any, Context], Awaitable[Any]]
+"""What answers a call: gets the request (or an iterator of them), returns the response (or writes them)."""
+
+UNCOUNTED = ("/grpc.health.v1.", "/grpc.reflection.")
+"""Calls that say how the process is: answered while it drains, and never waited for (a Watch has no end)."""
+
+
+class _Wrapper(grpc.aio.ServerInterceptor, ABC):  # type: ignore[type-arg]  # generic in the stubs alone
+    """An interceptor that wraps the behaviour of handlers, each once for as long as the server keeps it."""
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, tuple[Any, Any]] = {}
+
+    @abstractmethod
+    def wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
+        """The behaviour that takes the place of `behaviour`."""
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
+    ) -> Any:
+        handler = await continuation(details)
+        if handler is None:  # unknown method; gRPC answers UNIMPLEMENTED
+            return None
+        known = self._wrapped.get(details.method)
+        if known is None or known[0] is not handler:
+            known = self._wrapped[details.method] = (handler, self._wrap_handler(details.method, handler))
+        return known[1]
+
+    def _wrap_handler(self, method: str, handler: Any) -> Any:
+        kinds = (
+            (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
+            (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
+            (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
+            (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
+        )
+        make, behaviour = next((make, behaviour) for make, behaviour in kinds if behaviour)
+        wrapped = self.wrap(method, _as_coroutine_function(behaviour))
+        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+
+
+def _as_coroutine_function(behaviour: Any) -> Behaviour:
+    """An async generator, written out, so that it is closed when its call ends and not when the collector comes."""
+    if not inspect.isasyncgenfunction(behaviour):
+        return behaviour  # type: ignore[no-any-return]
+
+    async def write_all(request: Any, context: Context) -> None:
+        async with aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
+
+    return write_all
+
+
+class ErrorInterceptor(_Wrapper):
+    """Answers errors with the status of `process/status.py`, and records every call. Must be the outermost.
+
+    Whatever is not an `ImagoError` is a bug: the client learns only an id, under which the log has the traceback.
+    """
+
+    def __init__(self, recorder: CallRecorder | None = None) -> None:
+        super().__init__()
+        self._recorder = recorder or CallRecorder()
+
+    def wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
+        finished = self._recorder.finished
+
+        async def guarded(request: Any, context: Context) -> Any:
+            started = perf_counter_ns()
+            try:
+                response = await behaviour(request, context)
+            except BaseException as error:
+                code, text = _diagnose(method, context, error)
+                finished(method, code, perf_counter_ns() - started, peer=context.peer(), error=text)
+                if not isinstance(error, Exception) or _is_grpcs_own(error):
+                    raise
+                await context.abort(code, text, _trailers(context, error))
+            finished(method, context.code() or StatusCode.OK, perf_counter_ns() - started)
+            return response
+
+        return guarded
+
+
+def _diagnose(method: str, context: Context, error: BaseException) -> tuple[StatusCode, str]:
+    """Code and sentence for the client; what an operator must repair is logged here."""
+    if isinstance(error, ImagoError):
+        if isinstance(error, ModelFailed):
+            log.error("model failed", extra={"method": method[1:], "error": str(error)})
+        return code_of(error), status_of(error).message
+    if isinstance(error, asyncio.CancelledError):
+        expired = context.time_remaining() == 0
+        return (StatusCode.DEADLINE_EXCEEDED, "") if expired else (StatusCode.CANCELLED, "")
+    if _is_grpcs_own(error):
+        return context.code() or StatusCode.CANCELLED, context.details() or ""
+    incident = uuid4().hex[:8]
+    log.error("internal error", exc_info=error, extra={"method": method[1:], "incident": incident})
+    return StatusCode.INTERNAL, f"internal error {incident}"
+
+
+def _is_grpcs_own(error: BaseException) -> bool:
+    """Whether gRPC raised it to end the call: the handler aborted, the client is gone, the server has stopped."""
+    return isinstance(error, AbortError | BaseError) and not isinstance(error, UsageError)
+
+
+def _trailers(context: Context, error: BaseException) -> Any:
+    already = tuple(context.trailing_metadata() or ())
+    return already + trailers_of(error) if isinstance(error, ImagoError) else already
+
+
+class AdmissionInterceptor(_Wrapper):
+    """Lets calls in by `Admission` once their request is complete, and out once their answer is sent.
+
+    To admit any earlier would let a client that uploads slowly hold a place for as long as it likes.
+    """
+
+    def __init__(self, admission: Admission) -> None:
+        super().__init__()
+        self._admission = admission
+
+    def wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
+        if method.startswith(UNCOUNTED):
+            return behaviour
+        admission = self._admission
+
+        def left(_: object) -> None:
+            admission.leave()
+
+        async def admitted(request: Any, context: Context) -> Any:
+            admission.enter()
+            # Not a `finally`: the answer is sent, and an aborted handler cleans up, after this function has ended.
+            context.add_done_callback(left)  # type: ignore[arg-type]  # a class in the stubs alone
+            return await behaviour(request, context)
+
+        return admitted
