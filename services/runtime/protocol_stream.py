@@ -10,7 +10,6 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
-from grpc.aio import InternalError
 from tritonclient.grpc import service_pb2
 
 from services.runtime.errors import ImagoError
@@ -123,10 +122,7 @@ class InferenceStream:
 
     async def _send(self, response: Any) -> None:
         async with self._writing:
-            try:
-                await self._write(response)
-            except InternalError:  # what gRPC raises when the client left during the write
-                raise asyncio.CancelledError from None
+            await self._write(response)
 
 
 def _stream_response(response: Any, *, final: bool) -> Any:

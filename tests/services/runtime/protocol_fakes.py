@@ -1,9 +1,12 @@
 """Models that tests control, behind the runtime's own batcher, and a repository of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from threading import Event
+from typing import cast
 
+import grpc
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
@@ -11,7 +14,9 @@ from services.runtime.batcher import Instance
 from services.runtime.config import ModelConfig, finish_config
 from services.runtime.errors import ImagoError, NotFound
 from services.runtime.model import InferRequest, ResponseSink, Tensors
-from services.runtime.repository import IndexEntry
+from services.runtime.process.interceptors import ErrorInterceptor
+from services.runtime.protocol import register
+from services.runtime.repository import IndexEntry, ModelRepository
 from services.runtime.served import ServedModel
 from services.runtime.telemetry import ModelStatistics
 
@@ -26,6 +31,7 @@ class FakeBackend:
     ) -> None:
         self.compute = compute
         self.responses = responses
+        self.seen: list[InferRequest] = []
         self.sent = 0
         self.left = Event()
 
@@ -33,6 +39,7 @@ class FakeBackend:
         self.infer(batch)
 
     def infer(self, batch: Sequence[InferRequest]) -> Sequence[Tensors | ImagoError]:
+        self.seen += batch
         return [self.compute(request.inputs) for request in batch]
 
     def stream(self, request: InferRequest, sink: ResponseSink) -> None:
@@ -83,3 +90,16 @@ class FakeRepository:
 
     def index(self) -> list[IndexEntry]:
         return [IndexEntry(model.name, model.version, "READY") for model in self.models()]
+
+
+@asynccontextmanager
+async def serving(repository: FakeRepository) -> AsyncIterator[str]:
+    """A gRPC server of the protocol over a repository; gives host:port."""
+    server = grpc.aio.server(interceptors=[ErrorInterceptor()])
+    register(cast(ModelRepository, repository), lambda: True, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
