@@ -1,0 +1,71 @@
+"""How the command speaks: tables and JSON to standard output, everything else to standard error."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from imago.errors import ImagoClientError
+
+# In a pipe there is no window to fit into, and lines should not break.
+PIPE_WIDTH = 240
+
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show(*tables: Table) -> None:
+    """Tables, an empty line between two."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPE_WIDTH)
+    for number, table in enumerate(tables):
+        if number:
+            console.print()
+        console.print(table)
+
+
+def show_json(message: Message, **more: object) -> None:
+    """One line: the protobuf JSON of the message under "response", unset fields included, beside `more`."""
+    response = MessageToDict(message, always_print_fields_with_no_presence=True)
+    typer.echo(json.dumps({**more, "response": response}, ensure_ascii=False))
+
+
+def complain(sentence: str) -> None:
+    """One line on standard error."""
+    _errors.print(f"imago: {sentence}", style="red", markup=False)
+
+
+def sentence(error: Exception, *, about: str = "") -> str:
+    """What failed, for people; `about` is the file that it concerns."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or about}: {error.strerror}."
+    return f"{about}: {error}" if about else str(error)
+
+
+def progress(total: int) -> Progress:
+    """A bar, where somebody watches and has something to wait for."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=_errors,
+        transient=True,
+        disable=total < 2 or not _errors.is_terminal,
+    )
+
+
+@contextmanager
+def failures_in_one_line() -> Iterator[None]:
+    """Turns a failed call or file into one sentence and the exit code 1."""
+    try:
+        yield
+    except (ImagoClientError, OSError) as error:
+        complain(sentence(error))
+        raise typer.Exit(1) from error
