@@ -67,7 +67,7 @@ async def _served(address: str, seconds: float) -> float:
     message = request.SerializeToString()
     done = 0
     async with grpc.aio.insecure_channel(address) as channel:
-        infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer", None, None)
         await infer(message)
         start = time.monotonic()
 
@@ -98,7 +98,7 @@ class _Bare:
         self._process.join()
 
     def fed(self, batch: int, seconds: float) -> float:
-        """Images/s when this process sends every image and reads every answer, at least 8 images and 2 batches ahead."""
+        """Images/s when this process sends every image and reads every answer, 8 images and 2 batches ahead."""
         self._pipe.send(("fed", batch))
         image, done, sent = IMAGE.tobytes(), 0, 0
         ahead = max(2, IN_FLIGHT // batch)
