@@ -24,3 +24,6 @@ class EmbeddedEngine:
 
     async def model_config(self, name: str, version: str = "") -> ModelConfig:
         return self._repository.find(name, version).config
+
+    async def ready_models(self) -> list[str]:
+        return sorted({model.name for model in self._repository.models()})

@@ -126,6 +126,9 @@ class Engine(Protocol):
             NotFound: no such model or version.
         """
 
+    async def ready_models(self) -> list[str]:
+        """Names of the models that are ready, sorted."""
+
 
 DATATYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
