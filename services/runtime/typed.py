@@ -1,0 +1,183 @@
+"""Translates between the typed contracts and the runtime: images, boxes, timings, and which model a request means.
+
+It knows no service and no model; what a model's outputs mean is the service's `pipeline`.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from math import inf
+from time import monotonic, perf_counter_ns
+from typing import Any
+
+import grpc
+import numpy as np
+from imago.v1 import image_pb2
+from numpy.typing import NDArray
+
+from services.runtime.config import ModelConfig
+from services.runtime.errors import InvalidInput, ModelFailed, NotFound
+from services.runtime.images import DecodedImage, ImageDecoder, PixelOrder, from_raw
+from services.runtime.model import Engine, InferRequest, Tensor, Tensors
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_PIXEL_ORDERS: Mapping[int, PixelOrder] = {
+    image_pb2.PIXEL_FORMAT_RGB8: "RGB8",
+    image_pb2.PIXEL_FORMAT_BGR8: "BGR8",
+    image_pb2.PIXEL_FORMAT_GRAY8: "GRAY8",
+}
+
+
+class TypedCall:
+    """One call of a typed method: runs its models before its deadline and notes where the time went.
+
+    What happens before the first model counts as preprocessing, what happens after the last one as postprocessing.
+    """
+
+    def __init__(self, engine: Engine, context: Context) -> None:
+        self._engine = engine
+        self._timing = image_pb2.Timing()
+        self._marked_ns = perf_counter_ns()
+        remaining_s = context.time_remaining()
+        self._deadline = inf if remaining_s is None else monotonic() + remaining_s
+
+    async def infer(self, model: ModelConfig, version: str, inputs: Tensors) -> Tensors:
+        """The outputs of a model for one request. Raises as `Engine.infer` does."""
+        if not self._timing.models:
+            self._timing.preprocess_us = self._elapsed_us()
+        request = InferRequest(model.name, inputs, version=version, deadline=self._deadline)
+        response = await self._engine.infer(request)
+        cost = response.timing
+        self._timing.models.add(
+            model=cost.model,
+            version=cost.version,
+            queue_us=cost.queue_us,
+            compute_us=cost.compute_us,
+            batch_size=cost.batch_size,
+        )
+        self._marked_ns = perf_counter_ns()
+        return response.outputs
+
+    def timing(self) -> image_pb2.Timing:
+        """Where the time went until now; call it last."""
+        self._timing.postprocess_us = self._elapsed_us()
+        return self._timing
+
+    def _elapsed_us(self) -> int:
+        return (perf_counter_ns() - self._marked_ns) // 1000
+
+
+async def resolve_model(engine: Engine, name: str, version: str, task: str) -> ModelConfig:
+    """The configuration of a ready model that does `task`.
+
+    Raises:
+        InvalidInput: the version is not a number, or the model does something else.
+        NotFound: no such model or version; the sentence names the models that do `task`.
+    """
+    if version and not (version.isascii() and version.isdigit()):
+        raise InvalidInput(f"version is '{version}'; it must be a decimal number, or empty", field="version")
+    try:
+        config = await engine.model_config(name, version)
+    except NotFound as error:
+        if name in (ready := await engine.ready_models()):
+            raise
+        able = [other for other in ready if _task_of(await engine.model_config(other)) == task]
+        known = f"models for {task}: {', '.join(able)}" if able else f"no model for {task} is loaded"
+        raise NotFound(f"model '{name}' is not here; {known}") from error
+    if _task_of(config) != task:
+        raise InvalidInput(
+            f"model is '{name}', which does {_task_of(config) or 'no typed task'}, not {task}", field="model"
+        )
+    return config
+
+
+def _task_of(config: ModelConfig) -> str:
+    return config.parameter("imago.task")
+
+
+def preprocess_of(config: ModelConfig) -> dict[str, Any]:
+    """The model's `imago.preprocess`; empty where it has none.
+
+    Raises:
+        ModelFailed: it is not a JSON object.
+    """
+    text = config.parameter("imago.preprocess", "{}")
+    try:
+        preprocess = json.loads(text)
+    except ValueError:
+        preprocess = None
+    if not isinstance(preprocess, dict):
+        raise ModelFailed(f"model '{config.name}': imago.preprocess is '{text}'; it must be a JSON object")
+    return preprocess
+
+
+def threshold_of(config: ModelConfig) -> float:
+    """The model's `imago.threshold`: the least score that counts, where the caller names none; 0 where it has none.
+
+    Raises:
+        ModelFailed: it is not a number.
+    """
+    text = config.parameter("imago.threshold", "0")
+    try:
+        return float(text)
+    except ValueError:
+        raise ModelFailed(f"model '{config.name}': imago.threshold is '{text}'; it must be a number") from None
+
+
+async def decode_image(
+    image: image_pb2.Image, decoder: ImageDecoder, *, longest_side: int = 0, field: str = "image"
+) -> DecodedImage:
+    """The pixels of an `Image`, reduced to `longest_side` pixels where that is above 0 and the image is larger.
+
+    Raises:
+        InvalidInput: nothing is set, or the image cannot be decoded; its field is the path in the contract, from
+            `field` on, e.g. "image.raw.data".
+        Overloaded: too many images wait to be decoded.
+    """
+    match image.WhichOneof("source"):
+        case "encoded":
+            try:
+                return await decoder.decode(image.encoded, longest_side=longest_side)
+            except InvalidInput as error:
+                raise InvalidInput(str(error), field=f"{field}.encoded") from None
+        case "raw":
+            return await _wrap_raw(image.raw, decoder, longest_side, f"{field}.raw")
+        case _:
+            raise InvalidInput(f"{field} is not set; send encoded bytes or raw pixels", field=field)
+
+
+async def _wrap_raw(raw: image_pb2.RawImage, decoder: ImageDecoder, longest_side: int, field: str) -> DecodedImage:
+    order = _PIXEL_ORDERS.get(raw.format)
+    if order is None:
+        named = image_pb2.PixelFormat.DESCRIPTOR.values_by_number.get(raw.format)
+        accepted = "PIXEL_FORMAT_RGB8, PIXEL_FORMAT_BGR8 and PIXEL_FORMAT_GRAY8"
+        raise InvalidInput(
+            f"{field}.format is {named.name if named else raw.format}; {accepted} are accepted", field=f"{field}.format"
+        )
+    at_fault = field
+    try:
+        decoder.limits.check(raw.width, raw.height)
+        at_fault = f"{field}.data"
+        return await asyncio.to_thread(
+            from_raw, raw.data, raw.width, raw.height, order, decoder.limits, longest_side=longest_side
+        )
+    except InvalidInput as error:
+        raise InvalidInput(str(error), field=at_fault) from None
+
+
+def to_original(points: NDArray[np.float32], image: DecodedImage) -> NDArray[np.float32]:
+    """Positions (..., 2) in the decoded pixels as positions in the upright original, both in continuous edges."""
+    height, width = image.pixels.shape[:2]
+    return points * np.array([image.width / width, image.height / height], np.float32)
+
+
+def encode_box(edges: Tensor) -> image_pb2.Box:
+    """A `Box` of four numbers: x_min, y_min, x_max, y_max."""
+    x_min, y_min, x_max, y_max = edges.tolist()
+    return image_pb2.Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
+
+
+def encode_landmarks(points: Tensor, scheme: str) -> image_pb2.Landmarks:
+    """`Landmarks` of points (n, 2)."""
+    return image_pb2.Landmarks(scheme=scheme, points=[image_pb2.Point(x=x, y=y) for x, y in points.tolist()])
