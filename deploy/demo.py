@@ -1,0 +1,91 @@
+"""`make demo`: real photographs through the gateway, the detector and its three models, and back with the faces marked.
+
+The photographs are those that the installed scikit-image carries; nothing is downloaded.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+
+from deploy.local import addresses, printer
+from deploy.stack import GATEWAY, HOST, ROOT, SERVICES, Stack, StackError, any_ports, run
+from imago import draw, tables
+from imago.client import Imago
+from imago.errors import ImagoClientError
+from imago.v1.gateway_pb2 import AnalyzeResponse
+from imago.v1.image_pb2 import Detection
+
+PHOTOGRAPHS = ("astronaut.png", "camera.png", "chelsea.png")
+"""A face from the front, one from behind a camera, and a cat: what a detector should find, may find, and should not."""
+PARTS = ("faces:face_hog", "faces:face_mmod", "faces:face_haar")
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m deploy.demo", description="Analyse photographs and keep serving.")
+    parser.add_argument("--once", action="store_true", help="stop when the photographs are analysed")
+    parser.add_argument("--any-port", action="store_true", help="let the system choose the ports")
+    parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for the annotated pictures")
+    options = parser.parse_args(arguments)
+    services, (gateway,) = (any_ports(*SERVICES), any_ports(GATEWAY)) if options.any_port else (SERVICES, (GATEWAY,))
+    console = Console()
+    say = printer(Console(stderr=True))
+
+    async def work(stack: Stack) -> None:
+        server = f"{HOST}:{stack.ports['gateway'].grpc}"
+        await asyncio.to_thread(show, server, options.out, console)
+        if not options.once:
+            say("stack", addresses(stack))
+            await asyncio.Event().wait()
+
+    return asyncio.run(run(services, gateway, say, work))
+
+
+def show(server: str, out: Path, console: Console) -> None:
+    """Analyse every photograph, write the annotated pictures to `out` and print what each service answered.
+
+    Raises:
+        StackError: a part failed, or the server cannot be reached.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    failed = []
+    with Imago(server) as imago:
+        for photograph in photographs():
+            try:
+                answer = imago.analyze(photograph, parts=PARTS)
+            except ImagoClientError as error:
+                raise StackError(f"{photograph.name} was not analysed: {error}") from None
+            picture = out / f"{photograph.stem}.jpg"
+            draw.save(draw.annotate(photograph.read_bytes(), list(found(answer))), picture)
+            console.print(f"\n[bold]{photograph.name}[/] → {picture}, {answer.elapsed_us / 1000:.0f} ms in all")
+            console.print(tables.parts(answer))
+            failed += [part.status.message for part in answer.parts if part.status.code]
+    console.print()
+    if failed:
+        raise StackError(f"{len(failed)} parts failed, the first with: {failed[0]}")
+
+
+def photographs() -> Iterator[Path]:
+    package = find_spec("skimage")
+    if package is None or package.origin is None:
+        raise StackError("scikit-image, whose photographs the demo analyses, is not installed; run `make demo`.")
+    for name in PHOTOGRAPHS:
+        yield Path(package.origin).parent / "data" / name
+
+
+def found(answer: AnalyzeResponse) -> Iterator[Detection]:
+    """Every detection, labelled with the model that made it, so that each model has its own colour."""
+    for part in answer.parts:
+        for detection in tables.part_detections(part):
+            labelled = Detection()
+            labelled.CopyFrom(detection)
+            labelled.label = part.part.model
+            yield labelled
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
