@@ -29,7 +29,8 @@ class ResponseStream:
     def on_cancel(self, callback: Callable[[], None]) -> None:
         with self._changed:
             self._on_cancel = callback
-        if self._cancelled:
+            gone = self._cancelled
+        if gone:
             callback()
 
     def send(self, outputs: Tensors) -> None:
