@@ -111,8 +111,8 @@ def encode_png(pixels: Pixels) -> bytes:
 class ImageDecoder:
     """Decodes in threads of its own. Together, images being decoded at once have at most `limits.max_pixels` pixels.
 
-    So memory stays below about 16 bytes for each of those pixels (a progressive JPEG holds its coefficients),
-    whatever arrives; `max_waiting` bounds the encoded images that wait for a thread.
+    So memory stays below about 24 bytes for each of those pixels (16-bit RGBA; 3 to 8 for others), whatever arrives;
+    `max_waiting` bounds the encoded images that wait for a thread.
     """
 
     def __init__(self, limits: ImageLimits, threads: int, *, max_waiting: int = 256) -> None:
@@ -197,8 +197,9 @@ def _opencv_pixels(image: ImageFile, data: bytes) -> Pixels:
         stored[stored == image.transparent_grey] = 255 if stored.dtype == np.uint8 else 65_535
     if stored.ndim == 3 and stored.shape[2] == 4:
         return _in_bands(stored, _bgra_to_rgb)
-    rgb = cv2.cvtColor(stored, cv2.COLOR_GRAY2RGB if stored.ndim == 2 else cv2.COLOR_BGR2RGB)
-    return _in_bands(rgb, _halve_depth) if rgb.dtype == np.uint16 else np.asarray(rgb, np.uint8)
+    if stored.dtype == np.uint16:
+        return _in_bands(stored, _deep_to_rgb)
+    return np.asarray(cv2.cvtColor(stored, cv2.COLOR_GRAY2RGB if stored.ndim == 2 else cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _in_bands(stored: NDArray[Any], convert: Callable[[NDArray[Any]], NDArray[Any]]) -> Pixels:
@@ -224,8 +225,9 @@ def _bgra_to_rgb(bgra: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(255 - (cover + unit // 2) // unit)
 
 
-def _halve_depth(pixels: NDArray[Any]) -> NDArray[Any]:
-    return (pixels.astype(np.uint32) + 128) // 257
+def _deep_to_rgb(stored: NDArray[Any]) -> NDArray[Any]:
+    rgb = stored[..., np.newaxis] if stored.ndim == 2 else stored[..., ::-1]
+    return (rgb.astype(np.uint32) + 128) // 257
 
 
 def _reduce(stored: Pixels, width: int, height: int, longest_side: int) -> Pixels:
