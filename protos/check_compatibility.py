@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from generate import DESCRIPTOR_SET, SOURCE_ROOT, descriptor_set
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
@@ -22,6 +21,8 @@ from google.protobuf.descriptor_pb2 import (
     MethodDescriptorProto,
     ServiceDescriptorProto,
 )
+
+from generate import DESCRIPTOR_SET, SOURCE_ROOT, descriptor_set
 
 # Others keep these compatible.
 FOREIGN = "google/"

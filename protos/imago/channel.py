@@ -36,6 +36,8 @@ SERVICE_CONFIG = {
     "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
 }
 
+SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "xds:")
+
 OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
     # A request that does not fit is silently never retried; the default of 256 KiB holds no photograph.
@@ -47,8 +49,8 @@ OPTIONS: list[tuple[str, str | int]] = [
 
 
 def target(server: str) -> str:
-    """The gRPC name of `HOST:PORT`, resolved to all its addresses; a full target such as `unix:/path` stays."""
-    return server if "://" in server or server.startswith("unix:") else f"dns:///{server}"
+    """The gRPC name of `HOST:PORT`, resolved to all its addresses; what is such a name already stays as it is."""
+    return server if server.startswith(SCHEMES) else f"dns:///{server}"
 
 
 def open_channel(server: str) -> grpc.Channel:

@@ -47,7 +47,7 @@ def imago(
 @app.command(no_args_is_help=True)
 def faces(  # noqa: PLR0913 - a parameter is a flag
     *,
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="JPEG, PNG or WebP files.")],
+    photos: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP files.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Draw the faces into copies.")
     ] = None,
@@ -57,8 +57,12 @@ def faces(  # noqa: PLR0913 - a parameter is a flag
     model: Annotated[
         str, typer.Option("--model", "-m", help="face_hog, face_mmod, face_haar; else the server chooses.")
     ] = "",
-    upsample: Annotated[int, typer.Option(help="Double the picture so often, 0..4, for small faces.")] = 0,
-    longest_side: Annotated[int, typer.Option(metavar="PIXELS", help="Search in at most this size, 64..8192.")] = 0,
+    upsample: Annotated[
+        int, typer.Option(help="Double the picture so often, 0..4, for small faces.", show_default=False)
+    ] = 0,
+    longest_side: Annotated[
+        int, typer.Option(metavar="PIXELS", help="Search in at most this size, 64..8192.", show_default=False)
+    ] = 0,
     min_score: Annotated[float | None, typer.Option(help="Least score of a face.")] = None,
     largest_only: Annotated[bool, typer.Option("--largest-only", help="Only the largest face.")] = False,
     haar_scale_factor: Annotated[
@@ -98,7 +102,7 @@ def faces(  # noqa: PLR0913 - a parameter is a flag
 @app.command(no_args_is_help=True)
 def analyze(  # noqa: PLR0913 - a parameter is a flag
     *,
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG or WebP file.")],
+    photo: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP file.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Draw what was found into a copy.")
     ] = None,
@@ -143,7 +147,7 @@ def models(as_json: AsJson = False, server: Server = DEFAULT_SERVER, timeout: Ti
 
 @app.command()
 def status(as_json: AsJson = False, server: Server = DEFAULT_SERVER, timeout: Timeout = DEFAULT_TIMEOUT_S) -> None:
-    """Say how each service is; the exit code is 1 when one does not serve."""
+    """Say how each service is; fails when one does not serve."""
     with failures_in_one_line(), Imago(server, timeout_s=timeout) as client:
         answer = client.status()
     if as_json:

@@ -137,7 +137,7 @@ class Imago:
 
     def _call(
         self,
-        rpc: grpc.UnaryUnaryMultiCallable[RequestT, ResponseT],
+        rpc: "grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]",
         request: RequestT,
         timeout_s: float | None,
     ) -> ResponseT:

@@ -3,7 +3,6 @@
 What is retried is decided in `channel.py`; an error raised from here is final.
 """
 
-import re
 from dataclasses import dataclass
 
 import grpc
@@ -75,16 +74,18 @@ CLASSES: dict[grpc.StatusCode, type[ImagoClientError]] = {
     grpc.StatusCode.UNAVAILABLE: Unavailable,
 }
 
-# gRPC has no code of its own for "there was nobody": these are the texts of its channel, never of a server.
-NOBODY = re.compile("failed to connect to all addresses|DNS resolution failed|no addresses|empty address list", re.I)
+# gRPC has no code of its own for "there was nobody": these are the beginnings of what its channel says then.
+NO_ADDRESS = ("errors resolving", "DNS resolution failed")
+NO_CONNECTION = ("connections to all backends failing", "failed to connect to all addresses")
 
 
 def from_call(call: grpc.Call, *, server: str, timeout_s: float) -> ImagoClientError:
     """The error for a call that failed, with the server's own sentence wherever it gave one."""
     code, details = call.code(), call.details() or ""
-    if code is grpc.StatusCode.UNAVAILABLE and NOBODY.search(details):
-        reason = "its name cannot be resolved" if "DNS" in details else "nothing accepts connections there"
-        return ServerUnreachable(f"No Imago server answers at {server} ({reason}): is it running?", code)
+    if code is grpc.StatusCode.UNAVAILABLE and details.startswith(NO_ADDRESS):
+        return ServerUnreachable(f"No Imago server answers at {server}: is the address right? Nobody knows it.", code)
+    if code is grpc.StatusCode.UNAVAILABLE and details.startswith(NO_CONNECTION):
+        return ServerUnreachable(f"No Imago server answers at {server}: is it running?", code)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and details.lower() in ("", "deadline exceeded"):
         details = f"{server} did not answer within {timeout_s:g} s."
     if not details:

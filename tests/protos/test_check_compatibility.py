@@ -4,13 +4,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import check_compatibility
 import pytest
-from check_compatibility import breaking_changes, committed
-from generate import DESCRIPTOR_SET, SOURCE_ROOT
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 from hypothesis import given
 from hypothesis import strategies as st
+
+import check_compatibility
+from check_compatibility import breaking_changes, committed
+from generate import DESCRIPTOR_SET, SOURCE_ROOT
 
 Field = FieldDescriptorProto
 

@@ -1,7 +1,6 @@
 """The conventions that every contract keeps, read from the committed descriptor set."""
 
 import pytest
-from generate import DESCRIPTOR_SET, SOURCE_ROOT
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
@@ -9,6 +8,8 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
     MethodDescriptorProto,
 )
+
+from generate import DESCRIPTOR_SET, SOURCE_ROOT
 
 FILES: list[FileDescriptorProto] = [
     file

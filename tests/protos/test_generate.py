@@ -4,9 +4,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import generate
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+import generate
 
 V1 = generate.PACKAGE
 

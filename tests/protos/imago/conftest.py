@@ -1,0 +1,117 @@
+"""A real gRPC server on a port of its own, with a detector and a gateway of a few lines."""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+from PIL import Image
+
+from imago.v1 import detector_pb2, detector_pb2_grpc, gateway_pb2, gateway_pb2_grpc, image_pb2
+
+Context = grpc.ServicerContext
+FACE = image_pb2.Detection(box=image_pb2.Box(x_min=4, y_min=6, x_max=24, y_max=30), label="face", score=1.25)
+TIMING = image_pb2.Timing(
+    models=[image_pb2.ModelTiming(model="face_hog", version="1", queue_us=500, compute_us=20_000, batch_size=3)]
+)
+
+
+@dataclass
+class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.GatewayServiceServicer):
+    """Finds one face in every image, unless `failures` says what happens to the next calls."""
+
+    requests: list[Message] = field(default_factory=list)
+    failures: list[Callable[[Context], object]] = field(default_factory=list)
+    # Of which bytes an image is refused.
+    bad: bytes = b"not an image"
+    services: list[gateway_pb2.ServiceStatus] = field(default_factory=list)
+    parts: list[gateway_pb2.PartResult] = field(default_factory=list)
+    address: str = ""
+
+    def DetectFaces(
+        self, request: detector_pb2.DetectFacesRequest, context: Context
+    ) -> detector_pb2.DetectFacesResponse:
+        self._take(request, context)
+        if request.image.encoded == self.bad:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "image is neither JPEG, PNG nor WebP.")
+        crops = [b"a crop"] if request.HasField("crops") else []
+        return detector_pb2.DetectFacesResponse(detections=[FACE], crops=crops, width=64, height=48, timing=TIMING)
+
+    def Analyze(self, request: gateway_pb2.AnalyzeRequest, context: Context) -> gateway_pb2.AnalyzeResponse:
+        self._take(request, context)
+        return gateway_pb2.AnalyzeResponse(parts=self.parts, elapsed_us=1)
+
+    def ListModels(self, request: gateway_pb2.ListModelsRequest, context: Context) -> gateway_pb2.ListModelsResponse:
+        self._take(request, context)
+        model = gateway_pb2.ModelInfo(service="detector", name="face_hog", version="1", licence="BSL-1.0", ready=True)
+        away = [service for service in self.services if not service.serving]
+        return gateway_pb2.ListModelsResponse(models=[model], unreachable=away)
+
+    def SystemStatus(
+        self, request: gateway_pb2.SystemStatusRequest, context: Context
+    ) -> gateway_pb2.SystemStatusResponse:
+        self._take(request, context)
+        return gateway_pb2.SystemStatusResponse(services=self.services)
+
+    def _take(self, request: Message, context: Context) -> None:
+        self.requests.append(request)
+        if self.failures:
+            self.failures.pop(0)(context)
+
+
+def serve(fake: FakeImago) -> grpc.Server:
+    server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 64 << 20)])
+    detector_pb2_grpc.add_DetectorServiceServicer_to_server(fake, server)
+    gateway_pb2_grpc.add_GatewayServiceServicer_to_server(fake, server)
+    fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    return server
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeImago]:
+    fake = FakeImago()
+    server = serve(fake)
+    yield fake
+    server.stop(None).wait()
+
+
+@pytest.fixture
+def second_fake() -> Iterator[FakeImago]:
+    fake = FakeImago()
+    server = serve(fake)
+    yield fake
+    server.stop(None).wait()
+
+
+@pytest.fixture
+def hang(fake: FakeImago) -> Iterator[Callable[[Context], object]]:
+    """A failure that keeps the call until the test is over."""
+    over = threading.Event()
+    yield lambda context: over.wait()
+    over.set()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A JPEG of 64 x 48 pixels."""
+    path = tmp_path / "photo.jpg"
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def png() -> Callable[[Image.Image], bytes]:
+    def encode(image: Image.Image) -> bytes:
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        return file.getvalue()
+
+    return encode
