@@ -4,7 +4,7 @@ It decides what starts when. It knows no task: a service's own RPCs come from th
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
@@ -94,8 +94,8 @@ class _Models(Protocol):
     def register(self, server: grpc.aio.Server, ready: Callable[[], bool]) -> Sequence[str]:
         """Add the engine's own RPCs; returns the full names of their services."""
 
-    async def start(self) -> Iterable[str]:
-        """Make the models ready; returns their names."""
+    async def start(self) -> None:
+        """Make the models ready."""
 
     async def drain(self) -> None:
         """Return when every accepted request has been answered."""
@@ -114,9 +114,8 @@ class _EmbeddedModels:
     def register(self, server: grpc.aio.Server, ready: Callable[[], bool]) -> Sequence[str]:
         return [register_protocol(self._repository, ready, server)]
 
-    async def start(self) -> Iterable[str]:
+    async def start(self) -> None:
         await self._repository.load()
-        return {model.name for model in self._repository.models()}
 
     async def drain(self) -> None:
         await self._repository.drain()
@@ -136,7 +135,7 @@ class _TritonModels:
     def register(self, _server: grpc.aio.Server, _ready: Callable[[], bool]) -> Sequence[str]:
         return []
 
-    async def start(self) -> Iterable[str]:
+    async def start(self) -> None:
         settings = self._settings
         await self._triton.wait_until_ready(settings.triton_patience_s)
         try:
@@ -145,7 +144,6 @@ class _TritonModels:
             raise StartupError(f"Triton at {settings.triton_url} does not list its models: {error}") from None
         if missing := sorted(set(settings.load_model) - set(ready)):
             raise StartupError(f"--load-model names {missing}; Triton at {settings.triton_url} has {ready} ready")
-        return settings.load_model or ready
 
     async def drain(self) -> None:
         """Nothing waits here: Triton holds the queues."""
@@ -196,8 +194,11 @@ class ModelService:
 
     async def start(self, health: Health) -> None:
         self._health = health
-        for model in await self._started().start():
-            health.set(model, True)
+        models = self._started()
+        await models.start()
+        for model in await models.engine.ready_models():
+            if model in self._settings.load_model or not self._settings.load_model:
+                health.set(model, True)
 
     async def drain(self) -> None:
         await self._started().drain()
