@@ -39,6 +39,8 @@ class Service:
     grpc_port: int
     http_port: int
     arguments: tuple[str, ...] = ()
+    folder: Path = ROOT
+    """Where the code lies."""
 
 
 SERVICES = (Service("detector", "services.detector", grpc_port=8101, http_port=8102),)
@@ -76,7 +78,7 @@ class Process:
             *("--host", HOST, "--grpc-port", str(service.grpc_port), "--http-port", str(service.http_port)),
             *("--ports-file", str(ports_file), "--log-format", "text", "--lame-duck-s", "0"),
             *service.arguments,
-            cwd=ROOT,
+            cwd=service.folder,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
