@@ -80,7 +80,7 @@ def test_both_kinds_of_contents_at_once(server: ServerProcess) -> None:
     with grpc.insecure_channel(server.grpc_address) as channel, pytest.raises(grpc.RpcError) as refusal:
         service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request)
     assert refusal.value.code() == INVALID
-    assert "contents field must not be specified when using raw_input_contents" in refusal.value.details()
+    assert "contents field must not be specified when using raw_input_contents" in str(refusal.value.details())
 
 
 def test_a_full_queue(client: InferenceServerClient, tmp_path: Path) -> None:
