@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import grpc
 from grpc import StatusCode
-from grpc.aio import AbortError, BaseError, UsageError
+from grpc.aio import AbortError, BaseError, InternalError, UsageError
 
 from services.runtime.errors import ImagoError, ModelFailed
 from services.runtime.process.admission import Admission
@@ -98,6 +98,9 @@ class ErrorInterceptor(_Wrapper):
             except BaseException as error:
                 code, text = _diagnose(method, context, error)
                 finished(method, code, perf_counter_ns() - started, peer=context.peer(), error=text)
+                if isinstance(error, InternalError):
+                    # A write to a client that has left; gRPC would log it as an error with a traceback.
+                    raise asyncio.CancelledError from error
                 if not isinstance(error, Exception) or _is_grpcs_own(error):
                     raise
                 await context.abort(code, text, _trailers(context, error))

@@ -38,9 +38,6 @@ FAILED = 1
 CUT_OFF = 3
 """Exit code: asked to stop, but calls were cut off or something would not close in time."""
 
-CLOSE_TIMEOUT_S = 10.0
-"""Seconds for whatever must be undone after the last call: cancelled handlers, models, child processes."""
-
 
 class Application(Protocol):
     """What a process is for. All methods run in the one event loop, `register`, `routes` and `start` in this order."""
@@ -178,15 +175,16 @@ class _Process:
             add_reflection(self._grpc, self._services)
         self._http = HttpServer(app, listener)
         await self._grpc.start()
+        self._where = {"host": settings.host, "grpc_port": self._grpc_port, "http_port": self._http_port}
+        log.info("starting", extra=self._where)
 
     async def become_ready(self) -> None:
         await self._application.start(self._health)
         for service in ("", *self._services):
             self._health.set(service, True)
-        ports = {"grpc_port": self._grpc_port, "http_port": self._http_port}
         if self._settings.ports_file:
-            write_ports(self._settings.ports_file, **ports)
-        log.info("serving", extra={"host": self._settings.host, **ports, "seconds": round(monotonic() - self._born, 2)})
+            write_ports(self._settings.ports_file, self._grpc_port, self._http_port)
+        log.info("serving", extra={**self._where, "seconds": round(monotonic() - self._born, 2)})
 
     async def drain(self) -> None:
         settings = self._settings
@@ -194,25 +192,29 @@ class _Process:
         log.info("draining", extra={"calls": self._admission.inside, "lame_duck_s": settings.lame_duck_s})
         await asyncio.sleep(settings.lame_duck_s)
         self._admission.close()
-        try:
-            async with asyncio.timeout(settings.drain_timeout_s):
-                await self._admission.empty()
-                await self._application.drain()
-        except TimeoutError:
-            self.code = CUT_OFF
-            calls = {"calls": self._admission.inside, "drain_timeout_s": settings.drain_timeout_s}
-            log.error("drain timed out: cutting calls off", extra=calls)
+        await self._in_time("drain", self._finish(), settings.drain_timeout_s)
+
+    async def _finish(self) -> None:
+        await self._admission.empty()
+        await self._application.drain()
 
     async def close(self) -> None:
         self._health.shut_down("shutting down")
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                # Only calls that nobody waits for are left: health watches, and those that outlasted the drain.
-                await self._grpc.stop(None)
-                await self._admission.empty()
-                await self._application.close()
-        except TimeoutError:
-            self.code = CUT_OFF
-            log.error("close timed out", extra={"calls": self._admission.inside, "close_timeout_s": CLOSE_TIMEOUT_S})
+        limit = self._settings.close_timeout_s
+        # Only calls that nobody waits for are left: health watches, and those that outlasted the drain.
+        await self._grpc.stop(None)
+        await self._in_time("handlers' cleaning up", self._admission.empty(), limit)
+        await self._in_time("close", self._application.close(), limit)
         await self._http.stop()
         log.info("stopped", extra={"exit_code": self.code})
+
+    async def _in_time(self, what: str, work: Coroutine[Any, Any, None], limit_s: float) -> None:
+        """Give `work` its time; if it fails, the process still goes on to stop, and its exit code tells."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await work
+        except Exception as error:
+            self.code = CUT_OFF
+            bug = None if isinstance(error, TimeoutError) else error
+            fields = {"what": what, "limit_s": limit_s, "calls": self._admission.inside}
+            log.error("cut off", exc_info=bug, extra=fields)

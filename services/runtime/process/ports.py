@@ -1,7 +1,6 @@
 """Decides which sockets a process listens on, and says in one sentence why it cannot."""
 
 import json
-import os
 import socket
 from pathlib import Path
 
@@ -18,8 +17,7 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        # `create_server` adds the address in a form of its own; getaddrinfo's errors have no errno of the system.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        reason = (error.strerror or str(error)).partition(" (while")[0]  # `create_server` adds the address once more
         raise StartupError(f"{setting} {port}: cannot listen on {address(host, port)}: {reason}") from None
 
 

@@ -49,6 +49,8 @@ class ProcessSettings(BaseSettings):
     """Seconds after SIGTERM in which calls are still accepted though readiness is off, so that balancers notice."""
     drain_timeout_s: float = Field(default=30.0, gt=0)
     """Most seconds that accepted calls may take to finish after the lame-duck time; then they are cut off."""
+    close_timeout_s: float = Field(default=5.0, gt=0)
+    """Most seconds for cut-off calls to clean up, and again for models to close, before the process just exits."""
 
     max_message_mib: int = Field(default=32, ge=1, le=2047)
     """Largest message in either direction, in MiB; with max-concurrent-streams it bounds a connection's memory."""
