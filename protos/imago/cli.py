@@ -47,7 +47,7 @@ def imago(
 @app.command(no_args_is_help=True)
 def faces(  # noqa: PLR0913 - a parameter is a flag
     *,
-    photos: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP files.")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="JPEG, PNG or WebP files.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Draw the faces into copies.")
     ] = None,
@@ -102,7 +102,7 @@ def faces(  # noqa: PLR0913 - a parameter is a flag
 @app.command(no_args_is_help=True)
 def analyze(  # noqa: PLR0913 - a parameter is a flag
     *,
-    photo: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP file.")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG or WebP file.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Draw what was found into a copy.")
     ] = None,

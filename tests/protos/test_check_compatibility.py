@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import check_compatibility
@@ -208,6 +208,7 @@ FIELDS = [
 
 
 @given(st.sampled_from(FIELDS))
+@settings(max_examples=40)
 def test_no_field_of_the_real_contracts_can_go_unnoticed(place: tuple[int, int, int]) -> None:
     file, message, position = place
     changed = FileDescriptorSet()
