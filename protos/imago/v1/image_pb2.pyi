@@ -229,9 +229,9 @@ class Landmarks(_message.Message):
     SCHEME_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
     scheme: _builtins.str
-    """Which convention orders the points. "dlib5": the left eye's outer and inner corner, the right eye's inner and outer
-    corner (left and right as seen in the image are the reverse of the person's), the base of the nose; see the model's
-    card for the exact order.
+    """Which convention orders the points. "dlib5": the outer and the inner corner of the person's left eye (in an upright
+    face the one on the right of the image), the outer and the inner corner of the right eye, the base of the nose.
+    Others: see the model's card.
     """
     @_builtins.property
     def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]: ...
