@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 MAX_SEARCHED_PIXELS = 2**26
 """After doubling: 8 s and 0.5 GiB. One request must not be able to take the machine down."""
 
+MIN_THRESHOLD = -1.0
+"""Far below 0 every window is a hit."""
+
 
 class InvalidOptionError(Exception):
     """The caller's mistake: the sentence names tensor and value."""
@@ -65,8 +68,8 @@ def read_upsample(request: Any, image: NDArray[np.uint8]) -> int:
 def read_threshold(request: Any) -> float:
     tensor = pb_utils.get_input_tensor_by_name(request, "THRESHOLD")
     threshold = float(tensor.as_numpy()[0]) if tensor else 0.0
-    if not -1 <= threshold <= 100:  # far below 0 every window is a hit; also refuses NaN
-        raise InvalidOptionError(f"THRESHOLD is {threshold}; it must be -1 to 100")
+    if not threshold >= MIN_THRESHOLD:  # also refuses NaN
+        raise InvalidOptionError(f"THRESHOLD is {threshold}; it must be at least {MIN_THRESHOLD}")
     return threshold
 
 
