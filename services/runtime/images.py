@@ -3,9 +3,9 @@
 `image_files` decides from the structure what may be decoded. Then one named decoder per format reads pixels, both of
 them without the GIL:
 
-- JPEG: libjpeg-turbo through `simplejpeg`, the only binding that reports damaged scan data. OpenCV and Pillow hand out
-  a half-grey picture instead (OpenCV sometimes with pixels of the picture decoded before it), at the same pixel values
-  for sound files. It also leaves CMYK as it is, where OpenCV's conversion is off by one.
+- JPEG: libjpeg-turbo through `simplejpeg`, which reports damaged scan data, where OpenCV and Pillow hand out a
+  half-grey picture. For sound files all three agree to the bit. It also leaves CMYK as it is; OpenCV's own conversion
+  is not exact.
 - PNG and WebP: OpenCV's `imdecode` in `IMREAD_UNCHANGED` mode, which returns what is stored: 16 bits, palettes as
   colours, alpha. The conversion to RGB8 is written out below, exact, because OpenCV drops alpha and low bytes. libpng
   sees only the five kinds of chunk that hold pixels, no text and no profiles.
@@ -28,7 +28,17 @@ from numpy.typing import NDArray
 from services.runtime.errors import Overloaded
 from services.runtime.image_files import ImageFile, ImageLimits, inspect, refusal
 
-__all__ = ["DecodedImage", "ImageDecoder", "ImageLimits", "Pixels", "decode", "encode_jpeg", "encode_png", "from_raw"]
+__all__ = [
+    "DecodedImage",
+    "ImageDecoder",
+    "ImageLimits",
+    "PixelOrder",
+    "Pixels",
+    "decode",
+    "encode_jpeg",
+    "encode_png",
+    "from_raw",
+]
 
 Pixels = NDArray[np.uint8]
 """Height x width x 3, RGB, row-major."""

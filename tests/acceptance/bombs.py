@@ -7,6 +7,8 @@ from pathlib import Path
 from time import perf_counter
 
 from services.runtime.errors import InvalidInput
+from services.runtime.images import ImageLimits, decode
+from tests.acceptance.figures import Figures
 from tests.imagezoo.bombs import bombs
 from tests.imagezoo.zoo import ZooImage
 
@@ -28,6 +30,16 @@ class BombResult:
 def measure(decode: Callable[[bytes], object], files: Iterable[ZooImage] | None = None) -> list[BombResult]:
     """Decode every forged file once and watch this process."""
     return [_measure_one(decode, bomb) for bomb in (bombs() if files is None else files)]
+
+
+def image_bombs(figures: Figures) -> None:
+    """Twenty forged files, refused by our decoder from their headers."""
+    results = measure(lambda data: decode(data, ImageLimits()))
+    slowest = max(results, key=lambda result: result.seconds)
+    largest = max(results, key=lambda result: result.growth_mib)
+    figures.equal("forged images refused", sum(result.refused for result in results), 20)
+    figures.at_most("slowest refusal of a forged image, s", slowest.seconds, MOST_SECONDS, file=slowest.name)
+    figures.at_most("growth at a forged image, MiB", largest.growth_mib, MOST_GROWTH_MIB, file=largest.name)
 
 
 def _measure_one(decode: Callable[[bytes], object], bomb: ZooImage) -> BombResult:

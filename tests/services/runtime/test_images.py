@@ -63,9 +63,12 @@ def test_orientation_and_reduction_go_together(kind: str, orientation: int) -> N
     assert np.abs(image.pixels.astype(int) - wanted).mean() < 3
 
 
-def test_an_image_is_never_enlarged() -> None:
-    image = decode(encode_png(picture()), LIMITS, longest_side=4000)
-    np.testing.assert_array_equal(image.pixels, picture())
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("longest_side", [45, 46, 90, 4000])
+def test_an_image_is_never_enlarged(kind: str, longest_side: int) -> None:
+    data = encoded(Image.fromarray(picture()), kind)
+    image = decode(data, LIMITS, longest_side=longest_side)
+    np.testing.assert_array_equal(image.pixels, reference(data))
     assert image.scale == 1.0
 
 
