@@ -4,6 +4,7 @@ It carries deadline and cancellation there and errors back. It batches nothing, 
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from math import inf
 from time import monotonic, monotonic_ns
@@ -57,6 +58,12 @@ _CLIENT_ARGUMENTS = ("timeout", "priority")
 """Parameters that the client takes as arguments of their own."""
 
 _OF_THE_SERVER = "triton_"
+
+_REQUEST_ID = re.compile(r"^\[request id: .*?\] ")
+"""What Triton puts before its sentences; our own engine does not."""
+
+_QUESTION_TIMEOUT_S = 10.0
+"""For what Triton answers from memory."""
 
 
 class TritonEngine:
@@ -112,7 +119,7 @@ class TritonEngine:
 
     async def model_config(self, name: str, version: str = "") -> ModelConfig:
         try:
-            answer = await self._client.get_model_config(name, version)
+            answer = await self._client.get_model_config(name, version, client_timeout=_QUESTION_TIMEOUT_S)
         except InferenceServerException as error:
             raise _translated(error.status(), error.message()) from None
         return finish_config(answer.config, None)
@@ -120,7 +127,7 @@ class TritonEngine:
     async def ready_models(self) -> list[str]:
         """Names of the models that Triton has ready, sorted."""
         try:
-            index = await self._client.get_model_repository_index()
+            index = await self._client.get_model_repository_index(client_timeout=_QUESTION_TIMEOUT_S)
         except InferenceServerException as error:
             raise _translated(error.status(), error.message()) from None
         return sorted({model.name for model in index.models if model.state == "READY"})
@@ -195,7 +202,7 @@ def _timing(request: InferRequest, version: str, begun_ns: int) -> ModelTiming:
 
 
 def _translated(status: str | None, message: str | None) -> ImagoError:
-    text = message or "Triton gave no reason"
+    text = _REQUEST_ID.sub("", message or "Triton gave no reason")
     for known, kind in _TEXTS.items():
         if known in text:
             return kind(text)
