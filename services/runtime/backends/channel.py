@@ -114,6 +114,7 @@ class Channel:
         self.shut()
         with self._sending, self._receiving:
             self._socket.close()
+            self._lent, self._borrowed = SegmentWriter(), SegmentReader()
             while self._descriptors:
                 os.close(self._descriptors.popleft())
 

@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from services.runtime.backends.channel import ChannelClosed, Message
@@ -39,7 +40,7 @@ class Delivery:
 
     def run(self, wire: Wire) -> None:
         """Pass on responses until the last one or an error; then the sink is finished."""
-        self._sink.on_cancel(lambda: self.put(_ReaderLeft()))
+        self._sink.on_cancel(partial(self._events.put, _ReaderLeft()))  # no way back from the sink to this object
         error: ImagoError | None = None
         final = False
         while not final and error is None:

@@ -66,5 +66,5 @@ def _import(source: Path) -> ModuleType:
     sys.modules[package.__name__] = package
     module = importlib.import_module(f"{package.__name__}.{source.stem}")
     if not hasattr(module, "TritonPythonModel"):
-        raise TritonModelException("it defines no class TritonPythonModel")
+        raise TritonModelException(f"{source.name} defines no class TritonPythonModel")
     return module

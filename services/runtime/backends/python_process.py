@@ -78,7 +78,7 @@ class ModelProcess:
             self.channel.send(self._spec.order)
         except ChannelClosed:
             poller.unregister(self.channel.fileno())
-        while not self._ended.is_set():
+        while not self.has_ended:
             ready = {descriptor for descriptor, _ in poller.poll()}
             if self.channel.fileno() in ready and not self._receive(handle):
                 poller.unregister(self.channel.fileno())
@@ -95,13 +95,16 @@ class ModelProcess:
             self._ended.wait()
         return Unavailable(f"{self._spec.who} stopped ({self._how_it_ended}) {when}; it is being restarted")
 
-    def wait(self, timeout: float) -> bool:
-        """Whether the process has ended within `timeout` seconds."""
-        return self._ended.wait(timeout)
+    def ends_within(self, seconds: float) -> bool:
+        return self._ended.wait(seconds)
+
+    @property
+    def has_ended(self) -> bool:
+        return self._ended.is_set()
 
     def kill(self) -> None:
         with self._reaping:
-            if not self._ended.is_set():
+            if not self.has_ended:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def _receive(self, handle: Callable[[Message], bool]) -> bool:

@@ -67,7 +67,7 @@ class Supervisor:
         """
         with self._changed:
             failed_starts = self._failed_starts
-            while not self._ready or self._current is None:
+            while not self._ready or self._current is None or self._current.has_ended:
                 left = deadline - monotonic()
                 if self._closing:
                     raise Unavailable(f"{self._spec.who} is being closed")
@@ -88,7 +88,7 @@ class Supervisor:
             if ready:
                 with suppress(ChannelClosed):
                     process.channel.send({"op": "finalize"})
-            if not process.wait(FINALIZE_S if ready else 0):
+            if not process.ends_within(FINALIZE_S if ready else 0):
                 log.warning("%s did not end within %g s of finalize(); killed", self._spec.who, FINALIZE_S)
                 process.kill()
         self._thread.join()
