@@ -121,6 +121,8 @@ def _diagnose(method: str, context: Context, error: BaseException) -> tuple[Stat
         return (StatusCode.DEADLINE_EXCEEDED, "") if expired else (StatusCode.CANCELLED, "")
     if _is_grpcs_own(error):
         return context.code() or StatusCode.CANCELLED, context.details() or ""
+    if isinstance(error, NotImplementedError) and context.code() is StatusCode.UNIMPLEMENTED:  # a generated base class
+        return StatusCode.UNIMPLEMENTED, f"{method[1:]} is not served here"
     incident = uuid4().hex[:8]
     log.error("internal error", exc_info=error, extra={"method": method[1:], "incident": incident})
     return StatusCode.INTERNAL, f"internal error {incident}"
