@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -28,7 +29,7 @@ _LAST_BYTES_S = 2
 """Seconds for connections to take what was already answered, once the server stops."""
 
 
-def new_app(health: Health, admission: Admission, metrics: Metrics, routes: Sequence[BaseRoute]) -> ASGIApp:
+def new_app(health: Health, admission: Admission, metrics: Metrics, routes: Sequence[BaseRoute]) -> "Pages":
     """The pages of a process: `/livez`, `/readyz` (503 with a reason for each name that does not serve), `/metrics`.
 
     `routes` are the application's; their requests pass `admission`, and get a 503 once it is closed.
@@ -45,13 +46,21 @@ def new_app(health: Health, admission: Admission, metrics: Metrics, routes: Sequ
         return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE})
 
     own = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", exposition)]
-    return _Admitting(Starlette(routes=[*own, *routes]), admission)
+    return Pages(Starlette(routes=[*own, *routes]), admission)
 
 
-class _Admitting:
+class Pages:
+    """An ASGI application whose requests pass `admission`, all but the `UNCOUNTED`."""
+
     def __init__(self, app: ASGIApp, admission: Admission) -> None:
         self._app = app
         self._admission = admission
+        self._inside: set[asyncio.Task[Any]] = set()
+
+    def cut_off(self) -> None:
+        """Cancel every request that was admitted and is not answered."""
+        for task in self._inside:
+            task.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in UNCOUNTED:
@@ -64,9 +73,16 @@ class _Admitting:
             headers = {"retry-after": "1", "connection": "close"}
             await JSONResponse(status, status_code=503, headers=headers)(scope, receive, send)
             return
+        await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # every request runs in a task of its own
+        self._inside.add(task)
         try:
             await self._app(scope, receive, send)
         finally:
+            self._inside.discard(task)
             self._admission.leave()
 
 

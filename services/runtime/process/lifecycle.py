@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 import grpc
+import uvloop
 from prometheus_client import Gauge
 from starlette.routing import BaseRoute
 
@@ -70,7 +71,9 @@ def run(settings: ProcessSettings, application: Application, metrics: Metrics | 
     faulthandler.enable()
     logs.configure(settings.log_level, settings.log_format, service=application.name)
     try:
-        return asyncio.run(_serve_and_leave(settings, application, metrics))
+        # An empty call costs 10 to 15 % less processor time on this loop than on the standard library's.
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve_and_leave(settings, application, metrics))
     except StartupError as error:
         log.critical("cannot start: %s", error)
     except Exception:
@@ -103,6 +106,7 @@ async def serve(settings: ProcessSettings, application: Application, metrics: Me
                 await process.drain()
         finally:
             await process.close()
+        log.info("stopped", extra={"exit_code": process.code})
         return process.code
 
 
@@ -161,30 +165,31 @@ class _Process:
         settings = self._settings
         listener = listen(settings.host, settings.http_port, "http_port")
         try:
-            self._http_port = int(listener.getsockname()[1])
-            self._grpc_port = bind(self._grpc, settings)
-            self._services = tuple(self._application.register(self._grpc))
-            app = new_app(self._health, self._admission, self._metrics, self._application.routes())
-        except BaseException:
+            grpc_port = bind(self._grpc, settings)
+        except StartupError:
             listener.close()
             raise
+        self._ports = {"grpc_port": grpc_port, "http_port": int(listener.getsockname()[1])}
+        self._services = tuple(self._application.register(self._grpc))
         self._health.add_to(self._grpc)
         for service in self._services:
             self._health.set(service, False, reason="starting")
         if settings.reflection:
             add_reflection(self._grpc, self._services)
-        self._http = HttpServer(app, listener)
+        self._pages = new_app(self._health, self._admission, self._metrics, self._application.routes())
+        self._http = HttpServer(self._pages, listener)
         await self._grpc.start()
-        self._where = {"host": settings.host, "grpc_port": self._grpc_port, "http_port": self._http_port}
-        log.info("starting", extra=self._where)
+        log.info("starting", extra={"host": settings.host, **self._ports})
 
     async def become_ready(self) -> None:
         await self._application.start(self._health)
         for service in ("", *self._services):
             self._health.set(service, True)
         if self._settings.ports_file:
-            write_ports(self._settings.ports_file, self._grpc_port, self._http_port)
-        log.info("serving", extra={**self._where, "seconds": round(monotonic() - self._born, 2)})
+            write_ports(self._settings.ports_file, **self._ports)
+        log.info(
+            "serving", extra={"host": self._settings.host, **self._ports, "seconds": round(monotonic() - self._born, 2)}
+        )
 
     async def drain(self) -> None:
         settings = self._settings
@@ -203,10 +208,10 @@ class _Process:
         limit = self._settings.close_timeout_s
         # Only calls that nobody waits for are left: health watches, and those that outlasted the drain.
         await self._grpc.stop(None)
+        self._pages.cut_off()
         await self._in_time("handlers' cleaning up", self._admission.empty(), limit)
         await self._in_time("close", self._application.close(), limit)
         await self._http.stop()
-        log.info("stopped", extra={"exit_code": self.code})
 
     async def _in_time(self, what: str, work: Coroutine[Any, Any, None], limit_s: float) -> None:
         """Give `work` its time; if it fails, the process still goes on to stop, and its exit code tells."""

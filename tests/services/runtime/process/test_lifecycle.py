@@ -131,14 +131,16 @@ async def test_an_open_health_watch_does_not_hold_up_the_exit(start_process: Any
 async def test_calls_that_outlast_the_drain_are_cut_off_counted_and_told_by_exit_code_3(start_process: Any) -> None:
     process = await start_process("--lame-duck-s=0", "--drain-timeout-s=0.2")
     serving = await process.event("serving")
-    async with grpc_to(serving) as channel:
+    async with grpc_to(serving) as channel, http_to(serving) as http:
         held = channel.unary_unary("/test.Echo/Hold")(b"")
         stream = channel.unary_stream("/test.Echo/HoldStream")(b"")
-        for _ in (held, stream):
+        page = asyncio.create_task(http.get("/hold"))
+        for _ in (held, stream, page):
             await process.event("holding")
         process.send(signal.SIGTERM)
-        assert (await process.event("cut off"))["calls"] == 2
+        assert (await process.event("cut off"))["calls"] == 3
         assert (await refusal(held)).code() is grpc.StatusCode.UNAVAILABLE
+        assert (await page).status_code == 500
         await process.event("stream cleaned up")
         await process.event("application closed")
         assert await process.exit_code() == 3
