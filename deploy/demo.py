@@ -17,8 +17,6 @@ from deploy.stack import GATEWAY, HOST, ROOT, SERVICES, Stack, StackError, any_p
 from imago import draw, tables
 from imago.client import Imago
 from imago.errors import ImagoClientError
-from imago.v1.gateway_pb2 import AnalyzeResponse
-from imago.v1.image_pb2 import Detection
 
 PHOTOGRAPHS = ("astronaut.png", "camera.png", "chelsea.png")
 """A face from the front, one from behind a camera, and a cat: what a detector should find, may find, and should not."""
@@ -59,12 +57,13 @@ def show(server: str, out: Path, console: Console) -> None:
                 answer = imago.analyze(photograph, parts=PARTS)
             except ImagoClientError as error:
                 raise StackError(f"{photograph.name} was not analysed: {error}") from None
-            picture = out / f"{photograph.stem}.jpg"
-            draw.save(draw.annotate(photograph.read_bytes(), list(found(answer))), picture)
-            console.print(f"\n[bold]{photograph.name}[/] → {picture}, {answer.elapsed_us / 1000:.0f} ms in all")
+            console.print(f"\n[bold]{photograph.name}[/], {answer.elapsed_us / 1000:.0f} ms in all")
             console.print(tables.parts(answer))
+            for part in answer.parts:
+                picture = out / f"{photograph.stem}-{part.part.model}.jpg"
+                draw.save(draw.annotate(photograph.read_bytes(), list(tables.part_detections(part))), picture)
             failed += [part.status.message for part in answer.parts if part.status.code]
-    console.print()
+    console.print(f"\nThe pictures are in {out}: one for each photograph and model.\n")
     if failed:
         raise StackError(f"{len(failed)} parts failed, the first with: {failed[0]}")
 
@@ -75,16 +74,6 @@ def photographs() -> Iterator[Path]:
         raise StackError("scikit-image, whose photographs the demo analyses, is not installed; run `make demo`.")
     for name in PHOTOGRAPHS:
         yield Path(package.origin).parent / "data" / name
-
-
-def found(answer: AnalyzeResponse) -> Iterator[Detection]:
-    """Every detection, labelled with the model that made it, so that each model has its own colour."""
-    for part in answer.parts:
-        for detection in tables.part_detections(part):
-            labelled = Detection()
-            labelled.CopyFrom(detection)
-            labelled.label = part.part.model
-            yield labelled
 
 
 if __name__ == "__main__":
