@@ -1,6 +1,5 @@
 """A real gRPC server on a port of its own, with a detector and a gateway of a few lines."""
 
-import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -105,13 +104,3 @@ def photo(tmp_path: Path) -> Path:
     pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return path
-
-
-@pytest.fixture
-def png() -> Callable[[Image.Image], bytes]:
-    def encode(image: Image.Image) -> bytes:
-        file = io.BytesIO()
-        image.save(file, "PNG")
-        return file.getvalue()
-
-    return encode
