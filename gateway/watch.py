@@ -52,7 +52,11 @@ class Watch:
             await channel.wait_for_state_change(state)
 
     def _tell(self, backend: Backend, serves: bool) -> None:
-        _log.log(logging.INFO if serves else logging.WARNING, "%s %s", backend, "serves" if serves else "is not ready")
+        fields = {"backend": backend.service, "address": backend.address}
+        if serves:
+            _log.info("backend serves", extra=fields)
+        else:
+            _log.warning("backend does not serve", extra=fields)
         self._serves[backend] = serves
         self._changed.set()
         # A service serves when all its addresses do: its own and those of its moved models.
