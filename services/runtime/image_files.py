@@ -66,7 +66,7 @@ class ImageFile:
         height: stored height in pixels.
         orientation: EXIF orientation, 1..8; 1 where there is none.
         components: of a JPEG: 1 (grey), 3 (colour) or 4 (CMYK or YCCK); 0 for others.
-        chunks: of a PNG: whole chunks (with length and CRC) that its decoder needs.
+        parts: of a PNG or WebP: the bytes that its decoder needs; of a PNG, one whole chunk each after the signature.
         transparent_grey: of a grey PNG: the sample value that is fully transparent.
     """
 
@@ -75,7 +75,7 @@ class ImageFile:
     height: int
     orientation: int = 1
     components: int = 0
-    chunks: list[memoryview] = field(default_factory=list)
+    parts: list[memoryview] = field(default_factory=list)
     transparent_grey: int | None = None
 
 
@@ -171,12 +171,12 @@ def _inspect_png(data: bytes, limits: ImageLimits) -> ImageFile:
     limits.check(width, height)
     if depth not in _PNG_DEPTHS.get(colour, ()) or interlace > 1:
         raise refusal(f"is a damaged PNG: colour type {colour}, bit depth {depth}, interlace {interlace}")
-    image = ImageFile("PNG", width, height)
+    image = ImageFile("PNG", width, height, parts=[memoryview(data)[:8]])
     for name, chunk in _png_chunks(data):
         if name == b"acTL":
             raise refusal("is an animated PNG; only still images are accepted")
         if name in _PNG_DECODED:
-            image.chunks.append(chunk)
+            image.parts.append(chunk)
         elif not name[0] & 0x20:
             raise refusal(f"is a damaged PNG: unknown critical chunk {name!r}")
         if name == b"eXIf":
@@ -229,7 +229,7 @@ def _check_png_pixels(image: ImageFile, expected: int) -> None:
 
 
 def _png_pixel_data(image: ImageFile) -> Iterator[memoryview]:
-    for chunk in image.chunks:
+    for chunk in image.parts:
         if bytes(chunk[4:8]) == b"IDAT":
             for start in range(8, len(chunk) - 4, _INFLATE_STEP_BYTES):
                 yield chunk[start : min(start + _INFLATE_STEP_BYTES, len(chunk) - 4)]
@@ -245,7 +245,7 @@ def _inspect_webp(data: bytes, limits: ImageLimits) -> ImageFile:
             canvas = 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
             limits.check(*canvas)
         elif name in (b"VP8 ", b"VP8L") and image is None:
-            image = ImageFile("WebP", *_webp_size(name, body))
+            image = ImageFile("WebP", *_webp_size(name, body), parts=[memoryview(data)])
             limits.check(image.width, image.height)
         elif name == b"EXIF":
             orientation = exif_orientation(bytes(body).removeprefix(b"Exif\0\0"))

@@ -170,7 +170,7 @@ class ImageDecoder:
 
 
 def _decode_file(image: ImageFile, data: bytes, longest_side: int) -> DecodedImage:
-    stored = _jpeg_pixels(image, data, longest_side) if image.kind == "JPEG" else _opencv_pixels(image, data)
+    stored = _jpeg_pixels(image, data, longest_side) if image.kind == "JPEG" else _opencv_pixels(image)
     reduced = _reduce(stored, image.width, image.height, longest_side)
     scale = max(reduced.shape[:2]) / max(image.width, image.height)
     if image.orientation == 1:
@@ -195,14 +195,15 @@ def _jpeg_pixels(image: ImageFile, data: bytes, longest_side: int) -> Pixels:
     return _in_bands(stored, _cmyk_to_rgb) if image.components == 4 else stored
 
 
-def _opencv_pixels(image: ImageFile, data: bytes) -> Pixels:
-    whole = b"".join((data[:8], *image.chunks)) if image.kind == "PNG" else data
+def _opencv_pixels(image: ImageFile) -> Pixels:
+    # Joined by numpy, which copies without the GIL; for 20 MiB, `bytes.join` would hold it for about 10 ms.
+    whole = np.concatenate([np.frombuffer(part, np.uint8) for part in image.parts])
     try:
-        stored = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_UNCHANGED)
+        stored = cv2.imdecode(whole, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         stored = None
     if stored is None or stored.shape[:2] != (image.height, image.width):
-        raise refusal(f"is a damaged {image.kind}: its {len(data)} bytes do not decode")
+        raise refusal(f"is a damaged {image.kind}: its {len(whole)} bytes of pixel data do not decode")
     if image.transparent_grey is not None:
         stored[stored == image.transparent_grey] = 255 if stored.dtype == np.uint8 else 65_535
     if stored.ndim == 3 and stored.shape[2] == 4:
