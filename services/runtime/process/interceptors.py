@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import grpc
 from grpc import StatusCode
-from grpc.aio import AbortError, BaseError, InternalError, UsageError
+from grpc.aio import BaseError, InternalError, UsageError
 
 from services.runtime.errors import ImagoError, ModelFailed
 from services.runtime.process.admission import Admission
@@ -130,7 +130,7 @@ def _diagnose(method: str, context: Context, error: BaseException) -> tuple[Stat
 
 def _is_grpcs_own(error: BaseException) -> bool:
     """Whether gRPC raised it to end the call: the handler aborted, the client is gone, the server has stopped."""
-    return isinstance(error, AbortError | BaseError) and not isinstance(error, UsageError)
+    return isinstance(error, BaseError) and not isinstance(error, UsageError)
 
 
 def _trailers(context: Context, error: BaseException) -> Any:

@@ -12,6 +12,12 @@ from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import CollectorRegistry
+
+from services.runtime.process.admission import Admission
+from services.runtime.process.calls import CallRecorder
+from services.runtime.process.health import Health
+from services.runtime.process.interceptors import AdmissionInterceptor, ErrorInterceptor
 
 ECHO_PROCESS = Path(__file__).with_name("echo_process.py")
 ROOT = ECHO_PROCESS.parents[4]
@@ -103,3 +109,38 @@ async def serve() -> AsyncIterator[Serve]:
             return await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{port}"))
 
         yield start
+
+
+class Door:
+    """A server with our interceptors, what they count, and calls of one method of each kind."""
+
+    def __init__(self, serve: Any) -> None:
+        self._serve = serve
+        self.admission = Admission()
+        self.registry = CollectorRegistry()
+        self.recorder = CallRecorder()
+        self.registry.register(self.recorder)
+        self.health = Health()
+
+    async def open(self, **handlers: Any) -> Any:
+        interceptors = (ErrorInterceptor(self.recorder), AdmissionInterceptor(self.admission))
+        return await self._serve(interceptors, self.health.add_to, **handlers)
+
+    async def answer(self, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Any:
+        """Call a unary method that behaves like this, and await its answer."""
+        return await (await self.open(Call=grpc.unary_unary_rpc_method_handler(behaviour))).unary_unary(
+            "/test.Service/Call"
+        )(b"")
+
+    def count(self, code: grpc.StatusCode) -> float:
+        labels = {
+            "rpc_system_name": "grpc",
+            "rpc_method": "test.Service/Call",
+            "rpc_response_status_code": code.name,
+        }
+        return self.registry.get_sample_value("rpc_server_call_duration_seconds_count", labels) or 0
+
+
+@pytest.fixture
+def door(serve: Any) -> Door:
+    return Door(serve)
