@@ -25,6 +25,7 @@ NamedTensor = tuple[str, NDArray[Any]]
 INLINE_BYTES = 32 * 1024
 """Tensors of at most this many bytes in all ride in the socket: cheaper than a segment's bookkeeping."""
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _PREFIX = struct.Struct("<II")  # lengths of the header and of the tensors inline
 _LENGTH = struct.Struct("<I")
 _ALIGNMENT = 64
@@ -80,7 +81,7 @@ class Channel:
                 _fill(np.frombuffer(inline, np.uint8), layout, sources)
             envelope["let_go"] = self._borrowed.let_go()
             envelope["retired"], self._lent.retired = self._lent.retired, []
-            head = json.dumps(envelope, separators=(",", ":")).encode()
+            head = _to_json(envelope).encode()
             self._transmit(b"".join((_PREFIX.pack(len(head), len(inline)), head, inline)), descriptor)
 
     def receive(self) -> Message:

@@ -155,7 +155,15 @@ def bind(model_dir: str, log: Callable[[str, str], None]) -> None:
     _process.log = log
 
 
-MetricFamily = _refusing("MetricFamily")
+class MetricFamily:
+    """Custom metrics, which are not served: making one says so."""
+
+    COUNTER, GAUGE, HISTOGRAM = range(3)
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        _refusing("MetricFamily")()
+
+
 PreferredMemory = _refusing("PreferredMemory")
 load_model = _refusing("load_model")
 unload_model = _refusing("unload_model")

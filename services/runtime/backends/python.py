@@ -76,7 +76,7 @@ class PythonBackend:
             raise self._wire.failure(reply.header["error"])
         tensors = iter(reply.tensors)
         return [
-            self._wire.outcome(answer, tensors, request)
+            self._wire.outcome(answer, tensors, request.outputs)
             for answer, request in zip(reply.header["responses"], batch, strict=True)
         ]
 

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,9 @@ def _serve(channel: Channel, log: Log) -> int:
 
 
 def _belong_to_parent(*descriptors: int) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # a signal to the whole group must not cut a drain short
-        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a signal to every process must not cut a drain short
+        signal.signal(number, lambda *_: None)  # unlike SIG_IGN, this ends with the next program that is executed
+        os.register_at_fork(after_in_child=partial(signal.signal, number, signal.SIG_DFL))
     for descriptor in descriptors:  # what the model starts must not keep the ends open
         os.set_inheritable(descriptor, False)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -30,7 +30,7 @@ class Delivery:
         self.process = process
         self.executed = threading.Event()
         """The instance can take another request."""
-        self._request = request
+        self._wanted = request.outputs
         self._sink = sink
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
 
@@ -59,7 +59,7 @@ class Delivery:
     def _pass_on(self, message: Message, wire: Wire) -> ImagoError | None:
         if "response" not in message.header:
             return None
-        outcome = wire.outcome(message.header["response"], iter(message.tensors), self._request)
+        outcome = wire.outcome(message.header["response"], iter(message.tensors), self._wanted)
         if isinstance(outcome, ImagoError):
             return outcome
         self._sink.send(outcome)

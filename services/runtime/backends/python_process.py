@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ class ModelProcess:
                 poller.unregister(self.channel.fileno())
             if self._log in ready and not self._pass_on_log():
                 poller.unregister(self._log)
-            if self._pidfd in ready:
+            if ready == {self._pidfd}:  # and all that it has left is read
                 self._reap()
         return self._how_it_ended
 
@@ -132,11 +133,10 @@ class ModelProcess:
     def _reap(self) -> None:
         with self._reaping:
             # Not yet waited for, so its id still names its group and nothing else: end what the model has started, too.
-            os.killpg(self._popen.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has moved to another group
+                os.killpg(self._popen.pid, signal.SIGKILL)
             code = self._popen.wait()
             self._how_it_ended = f"signal {-code}" if code < 0 else f"exit code {code}"
-            while select.select([self._log], [], [], 0)[0] and self._pass_on_log():
-                pass
             self._ended.set()
             os.close(self._pidfd)
             os.close(self._log)

@@ -33,13 +33,13 @@ class StreamOutlet:
     def deliver(self, response: InferenceResponse | None, final: bool) -> None:
         if self.closed:
             raise TritonModelException("Unable to send response. The request has ended.")
-        self.closed = final
         header: dict[str, Any] = {"op": "response", "stream": self._number, "final": final}
         tensors: list[NamedTensor] = []
         if response is not None and self._spend():
             header["response"] = describe(response, tensors)
         if final or "response" in header:
             self._channel.send(header, tensors)
+        self.closed = final
 
     def is_cancelled(self) -> bool:
         return self._cancelled

@@ -37,14 +37,14 @@ class Wire:
         return header, (tensor for request in batch for tensor in request.inputs.items())
 
     def outcome(
-        self, answer: Mapping[str, Any], tensors: Iterator[NamedTensor], request: InferRequest
+        self, answer: Mapping[str, Any], tensors: Iterator[NamedTensor], wanted: Sequence[str]
     ) -> Tensors | ImagoError:
-        """One request's outputs, taken from `tensors`, or its error."""
+        """One request's outputs, taken from `tensors`, or its error; `wanted` are those that it named, if any."""
         if "error" in answer:
             code, message = answer["error"]
             return _ERRORS.get(code, ModelFailed)(message)
         outputs = dict(next(tensors) for _ in range(answer["outputs"]))
-        complaint = self._complaint(outputs, request)
+        complaint = self._complaint(outputs, wanted)
         return ModelFailed(f"model '{self._model}' {complaint}") if complaint else outputs
 
     def failure(self, message: str) -> ModelFailed:
@@ -67,14 +67,14 @@ class Wire:
             "parameters": {key: value for key, value in parameters.items() if key not in _OWN_PARAMETERS},
         }
 
-    def _complaint(self, outputs: Tensors, request: InferRequest) -> str:
+    def _complaint(self, outputs: Tensors, wanted: Sequence[str]) -> str:
         for name, tensor in outputs.items():
             spec = self._outputs.get(name)
             if spec is None:
                 return f"returned an output '{name}' that its configuration does not have"
             if tensor.dtype != DATATYPES[spec.datatype]:
                 return f"returned output '{name}' as {tensor.dtype}; its configuration says {spec.datatype}"
-        for name in request.outputs:
+        for name in wanted:
             if name not in outputs:
                 return f"did not return the requested output '{name}'"
         return ""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from services.runtime.backends.channel import Channel, Message, NamedTensor
+from services.runtime.backends.channel import Channel, ChannelClosed, Message, NamedTensor
 from services.runtime.backends.pb_inference import InferenceRequest, InferenceResponse, Outlet, given_request
 from services.runtime.backends.pb_tensor import Tensor, TritonModelException
 from services.runtime.backends.python_model import Model
@@ -70,11 +70,12 @@ def _serve_batch(channel: Channel, model: Model, log: Log, message: Message) -> 
     tensors: list[NamedTensor] = []
     try:
         answers = _answer(model, message, tensors)
-    except Exception as error:
+        channel.send({"op": "executed", "responses": answers}, tensors)
+    except ChannelClosed:
+        raise
+    except Exception as error:  # by the model, or on text that is not UTF-8, of which nothing was sent yet
         log("ERROR", f"execute() raised\n{traceback.format_exc()}")
         channel.send({"op": "executed", "error": describe_failure(error)})
-    else:
-        channel.send({"op": "executed", "responses": answers}, tensors)
     return True
 
 

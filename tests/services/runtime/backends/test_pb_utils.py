@@ -64,7 +64,7 @@ def test_gpu_tensors_are_refused() -> None:
 
 def test_what_is_not_served_says_so() -> None:
     with pytest.raises(pb_utils.TritonModelException, match="does not serve MetricFamily"):
-        pb_utils.MetricFamily(name="a", description="b", kind=1)
+        pb_utils.MetricFamily(name="a", description="b", kind=pb_utils.MetricFamily.COUNTER)
     with pytest.raises(pb_utils.TritonModelException, match="does not reschedule requests"):
         pb_utils.InferenceRequest().set_release_flags(pb_utils.TRITONSERVER_REQUEST_RELEASE_RESCHEDULE)
     with pytest.raises(pb_utils.TritonModelException, match="has a response sender"):

@@ -197,15 +197,18 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PythonBackend]:
                 "raise own": lambda: self.raise_own(),
                 "none": lambda: None,
                 "tensor": lambda: pb_utils.Tensor("Y", np.zeros(1, np.float32)),
-                "unknown": lambda: pb_utils.InferenceResponse([pb_utils.Tensor("Z", np.zeros(1, np.float32))]),
-                "float64": lambda: pb_utils.InferenceResponse([pb_utils.Tensor("Y", np.zeros(1))]),
+                "unknown": lambda: self.named("Z", np.zeros(1, np.float32)),
+                "float64": lambda: self.named("Y", np.zeros(1)),
+                "text": lambda: self.named("Y", np.array(["a"])),
+                "not utf-8": lambda: self.named("Y", np.array(["\\ud800"], np.object_)),
                 "nothing": lambda: pb_utils.InferenceResponse([]),
-                "text": lambda: pb_utils.InferenceResponse([pb_utils.Tensor("Y", np.array(["a"]))]),
                 "call": lambda: pb_utils.InferenceRequest(model_name="other", inputs=[]).exec(),
-                "return none": lambda: None,
-                "return dict": lambda: {},
+                "return none": lambda: None, "return dict": lambda: {},
                 "return two": lambda: [y(1), y(2)],
             }[fault]()
+
+        def named(self, name, array):
+            return pb_utils.InferenceResponse([pb_utils.Tensor(name, array)])
 
         def raise_own(self):
             raise pb_utils.TritonModelException("no such luck")
@@ -226,6 +229,8 @@ def fault(name: str, *wanted: str) -> InferRequest:
         ("none", "execute() gave no response to request 0 of 1"),
         ("tensor", "Expected an 'InferenceResponse' object in the execute function return list, found type 'Tensor'."),
         ("text", "Tensor 'Y': NumPy dtype '<U1' is not supported."),
+        ("not utf-8", "UnicodeEncodeError: 'utf-8' codec can't encode character '\\ud800' in position 0: "
+         "surrogates not allowed"),
         ("call", "This runtime does not let a model call another one: model 'other' was called."),
         ("return none", "execute() gave no response to request 0 of 1"),
         ("return dict", "Expected a list in the execute return, found type 'dict'."),

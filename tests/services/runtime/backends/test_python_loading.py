@@ -21,8 +21,9 @@ def test_the_model_is_told_what_triton_tells(tmp_path: Path) -> None:
         def execute(self, requests):
             (r,) = requests
             told = dict(self.args, request_id=r.request_id(), parameters=json.loads(r.parameters()),
-                        timeout=r.timeout(), correlation_id=r.correlation_id(), flags=r.flags(), outputs=r.requested_output_names(),
-                        cancelled=r.is_cancelled(), model_dir=pb_utils.get_model_dir(), cwd=os.getcwd())
+                        timeout=r.timeout(), correlation_id=r.correlation_id(), flags=r.flags(),
+                        outputs=r.requested_output_names(), cancelled=r.is_cancelled(),
+                        model_dir=pb_utils.get_model_dir(), cwd=os.getcwd())
             return [pb_utils.InferenceResponse([pb_utils.Tensor("Y", np.array([json.dumps(told)], np.object_))])]
     """
     folder = write_model(tmp_path, source, X_TO_Y.replace('"Y" data_type: TYPE_FP32', '"Y" data_type: TYPE_STRING'))

@@ -190,6 +190,7 @@ def test_a_crash_ends_every_stream_of_the_instance(tmp_path: Path) -> None:
         def execute(self, requests):
             self.kept += requests
             if x(requests[0])[0] == 3:
+                requests[0].get_response_sender().send(y(1))
                 os._exit(3)
     """
     sinks = [Sink() for _ in range(3)]
@@ -202,6 +203,7 @@ def test_a_crash_ends_every_stream_of_the_instance(tmp_path: Path) -> None:
             assert str(sink.error) == (
                 "model 'm' instance 'm_0' stopped (exit code 3) while it computed this request; it is being restarted"
             )
+    assert sinks[2].values() == [1], "what was sent before the crash is lost"
 
 
 def test_a_decoupled_model_answers_streams_only(tmp_path: Path) -> None:
