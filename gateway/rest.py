@@ -21,6 +21,7 @@ from gateway.rest_request import JSON, NDJSON, check_headers, exchange_of, read_
 from services.runtime.errors import Overloaded
 
 EVENTS = "text/event-stream"
+_TOO_SLOW = 408
 _GONE = 499
 """What is counted for a caller who went away before an answer began."""
 
@@ -83,7 +84,8 @@ class RestMethod:
             yield request
 
     async def _refuse(self, problem: Problem, headers: Headers, body: Body, answer: "_Answer") -> None:
-        if not answer.status and headers.get("expect", "").lower() != "100-continue":
+        sending = problem.status != _TOO_SLOW and headers.get("expect", "").lower() != "100-continue"
+        if sending and not answer.status:
             try:
                 await body.discard()
             except ClientGone:

@@ -70,6 +70,8 @@ def parse_json(text: bytes, method: Method, *, where: str = "") -> Message:
     request = method.request()
     if not text.strip():
         return request
+    if not text.lstrip().startswith(b"{"):
+        raise InvalidInput(f"{where}expected a JSON object with the fields of {method.request.DESCRIPTOR.name}")
     try:
         json_format.Parse(text, request, max_recursion_depth=_MOST_NESTING)
     except (json_format.ParseError, UnicodeDecodeError, RecursionError) as error:
@@ -141,9 +143,9 @@ async def _set_image(request: Message, name: str, file: UploadFile) -> None:
 
 
 def _field_in(sentence: str) -> str:
-    """The field that protobuf's JSON parser complains about, where it names one."""
-    found = re.search(r'no field named "([^"]+)"|Failed to parse (\w+) field', sentence)
-    return (found[1] or found[2]) if found else ""
+    """The path of the field that protobuf's JSON parser complains about, e.g. "image.encoded", where it names one."""
+    named = re.findall(r'Failed to parse (\w+) field|no field named "([^"]+)"', sentence)
+    return ".".join(outer or unknown for outer, unknown in named)
 
 
 def _timeout_s(value: str | None) -> float | None:

@@ -76,7 +76,8 @@ async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        detail = f"{request.url.path} is not for {request.method}, only for {headers.get('Allow', 'other methods')}."
+        allowed = " or ".join(sorted(headers["Allow"].split(", ")))
+        detail = f"{request.url.path} is not for {request.method}, only for {allowed}."
     elif error.status_code == 404:
         detail = f"There is nothing at {request.url.path}; /docs lists what there is."
     else:
