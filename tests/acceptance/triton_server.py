@@ -25,7 +25,7 @@ BUILD = ROOT / "build" / "triton"
 DEBIAN_PYTHON = Path("/usr/bin/python3.11")
 PYTRITON = "nvidia-pytriton==0.7.0"
 MODEL_PACKAGES = ("numpy", "opencv-python", "dlib-bin", "face_recognition_models")
-"""What the face models import; installed at the locked versions beside the server, not into it."""
+"""What the face models import, at the locked versions, in an environment of their own: the stub uses PATH's python3."""
 
 PERF_ANALYZER_WHEELS = ("tritonclient==2.41.0", "nvidia-cuda-runtime-cu12==12.9.79")
 
@@ -48,7 +48,8 @@ def install_triton() -> Path:
         stub = "triton_python_backend_stub"
         shutil.copy2(triton / "python_backend_stubs" / "3.11" / stub, triton / "backends" / "python" / stub)
         lock = ["-c", str(ROOT / "requirements.lock")]
-        _pip("install", "--target", str(BUILD / "models"), *lock, *MODEL_PACKAGES, python=server / "bin" / "python")
+        subprocess.run([str(DEBIAN_PYTHON), "-m", "venv", "--clear", str(BUILD / "models")], check=True)
+        _pip("install", *lock, *MODEL_PACKAGES, python=BUILD / "models" / "bin" / "python")
         done.touch()
     return triton
 
@@ -59,9 +60,8 @@ def real_triton(repository: Path) -> Iterator[str]:
     triton = install_triton()
     port = free_port()
     environment = {
-        "PATH": f"{BUILD / 'server' / 'bin'}:/usr/bin:/bin",
+        "PATH": f"{BUILD / 'models' / 'bin'}:/usr/bin:/bin",
         "LD_LIBRARY_PATH": str(triton.parents[1] / "nvidia_pytriton.libs"),
-        "PYTHONPATH": str(BUILD / "models"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [
