@@ -33,7 +33,7 @@ _CONTENTS_FIELDS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-"""Where the typed path carries each datatype; FP16 has no field and travels raw only."""
+"""Where the typed path carries each datatype; the protocol has no field for FP16."""
 
 _LENGTH = Struct("<I")
 
@@ -55,6 +55,18 @@ def read_request(message: Any, config: ModelConfig, deadline: float) -> InferReq
         InvalidInput: bytes, shape and datatype of a tensor contradict each other, or a parameter has a wrong type.
         Unsupported: a tensor lies in shared memory.
     """
+    return InferRequest(
+        model=config.name,
+        inputs=_read_inputs(message, config),
+        version=message.model_version,
+        outputs=tuple(output.name for output in message.outputs),
+        parameters=_read_parameters(message.parameters) if message.parameters else {},
+        deadline=deadline,
+        id=message.id,
+    )
+
+
+def _read_inputs(message: Any, config: ModelConfig) -> Tensors:
     raws = message.raw_input_contents
     used = 0
     inputs: Tensors = {}
@@ -65,13 +77,7 @@ def read_request(message: Any, config: ModelConfig, deadline: float) -> InferReq
         if "shared_memory_region" in tensor.parameters:
             raise Unsupported(f"input '{name}' lies in shared memory, which this server does not read")
         if tensor.HasField("contents"):
-            if len(raws):
-                raise InvalidInput(
-                    "contents field must not be specified when using raw_input_contents "
-                    f"for '{name}' for model '{config.name}'",
-                    field=name,
-                )
-            inputs[name] = _from_contents(tensor, config)
+            inputs[name] = _from_contents(tensor, config, also_raw=len(raws) > 0)
         elif used < len(raws):
             inputs[name] = _from_raw(tensor, raws[used], config)
             used += 1
@@ -84,15 +90,7 @@ def read_request(message: Any, config: ModelConfig, deadline: float) -> InferReq
             f"raw_input_contents has {len(raws)} entries for {used} inputs of model '{config.name}'",
             field="raw_input_contents",
         )
-    return InferRequest(
-        model=config.name,
-        inputs=inputs,
-        version=message.model_version,
-        outputs=tuple(output.name for output in message.outputs),
-        parameters=_read_parameters(message.parameters) if message.parameters else {},
-        deadline=deadline,
-        id=message.id,
-    )
+    return inputs
 
 
 def _read_parameters(parameters: Any) -> dict[str, Parameter]:
@@ -123,18 +121,25 @@ def _from_raw(tensor: Any, raw: bytes, config: ModelConfig) -> Tensor:
     return np.ndarray(shape, dtype, raw)
 
 
-def _from_contents(tensor: Any, config: ModelConfig) -> Tensor:
+def _from_contents(tensor: Any, config: ModelConfig, *, also_raw: bool) -> Tensor:
     name, datatype, shape = tensor.name, tensor.datatype, _shape(tensor, config)
+    if also_raw:
+        raise InvalidInput(
+            "contents field must not be specified when using raw_input_contents "
+            f"for '{name}' for model '{config.name}'",
+            field=name,
+        )
+    if datatype == "FP16":
+        raise InvalidInput(f"input '{name}': FP16 has no field in contents; send raw_input_contents", field=name)
     wanted = _CONTENTS_FIELDS.get(datatype)
-    for field, _ in tensor.contents.ListFields():
-        if field.name != wanted:
-            raise InvalidInput(
-                f"unexpected explicit tensor data for input tensor '{name}' for model '{config.name}' "
-                f"in '{field.name}', expected datatype '{datatype}'",
-                field=name,
-            )
     if wanted is None:
         raise _wrong_datatype(tensor, config)
+    if stray := [field.name for field, _ in tensor.contents.ListFields() if field.name != wanted]:
+        raise InvalidInput(
+            f"unexpected explicit tensor data for input tensor '{name}' for model '{config.name}' "
+            f"in '{stray[0]}', expected datatype '{datatype}'",
+            field=name,
+        )
     values = getattr(tensor.contents, wanted)
     if datatype == "BYTES":
         return _from_bytes_elements(list(values), tensor, config)
