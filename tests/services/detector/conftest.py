@@ -23,6 +23,6 @@ def detect_faces(stub: detector_pb2_grpc.DetectorServiceStub) -> DetectFaces:
 
     def call(image: bytes | image_pb2.Image, **fields: Any) -> detector_pb2.DetectFacesResponse:
         source = image_pb2.Image(encoded=image) if isinstance(image, bytes) else image
-        return stub.DetectFaces(detector_pb2.DetectFacesRequest(image=source, **fields), timeout=100)
+        return stub.DetectFaces(detector_pb2.DetectFacesRequest(image=source, **fields), timeout=280)
 
     return call

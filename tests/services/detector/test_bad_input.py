@@ -21,15 +21,12 @@ def refusal(detect_faces: Any, image: image_pb2.Image, fields: dict[str, Any]) -
     """Code, sentence and field of the error."""
     with pytest.raises(grpc.RpcError) as caught:
         detect_faces(image, **fields)
-    trailers = dict(caught.value.trailing_metadata())
-    status, violations = Status.FromString(trailers.get("grpc-status-details-bin", b"")), BadRequest()
+    error: Any = caught.value
+    status = Status.FromString(dict(error.trailing_metadata()).get("grpc-status-details-bin", b""))
+    violations = BadRequest()
     for detail in status.details:
         detail.Unpack(violations)
-    return (
-        caught.value.code().name,
-        caught.value.details(),
-        violations.field_violations[0].field if status.details else "",
-    )
+    return error.code().name, error.details(), violations.field_violations[0].field if status.details else ""
 
 
 def raw(**changes: Any) -> image_pb2.Image:

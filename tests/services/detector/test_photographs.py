@@ -16,6 +16,7 @@ NOTICEABLE = 0.3
 MMOD_LIMIT_S = 3.0
 
 
+@pytest.mark.timeout(300)  # MMOD searches the doubled bus for half a minute, on a machine that does nothing else
 @pytest.mark.parametrize(
     ("photograph", "model", "upsample", "faces"),
     [

@@ -16,7 +16,8 @@ EYES_AND_NOSE = [(255, 104), (236, 106), (195, 102), (213, 104), (224, 135)]
 
 @pytest.fixture(scope="module")
 def photograph() -> Any:
-    return cv2.cvtColor(cv2.imread(str(astronaut())), cv2.COLOR_BGR2RGB)
+    bgr: Any = cv2.imread(str(astronaut()))
+    return np.ascontiguousarray(bgr[..., ::-1])
 
 
 def int32(value: int) -> np.ndarray:

@@ -1,0 +1,215 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from math import inf
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from imago.v1 import image_pb2
+from services.runtime import typed
+from services.runtime.config import ModelConfig, finish_config
+from services.runtime.errors import InvalidInput, ModelFailed, NotFound
+from services.runtime.images import DecodedImage, ImageDecoder, ImageLimits, encode_png
+from services.runtime.model import InferRequest, InferResponse, ModelTiming
+
+RGB8, GRAY8 = image_pb2.PIXEL_FORMAT_RGB8, image_pb2.PIXEL_FORMAT_GRAY8
+GRADIENT = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+
+
+def config(name: str, **parameters: str) -> ModelConfig:
+    text = "".join(f'parameters {{ key: "imago.{k}" value {{ string_value: {v!r} }} }}' for k, v in parameters.items())
+    text += 'input { name: "x" data_type: TYPE_FP32 dims: [1] } output { name: "y" data_type: TYPE_FP32 dims: [1] }'
+    return finish_config(text_format.Parse(text, model_config_pb2.ModelConfig(name=name)), None)
+
+
+class FakeEngine:
+    """Two detectors and a classifier; remembers requests and answers with their inputs."""
+
+    def __init__(self) -> None:
+        self.models = {
+            "near": config("near", task="detection"),
+            "far": config("far", task="detection"),
+            "who": config("who", task="classification"),
+        }
+        self.requests: list[InferRequest] = []
+
+    async def infer(self, request: InferRequest) -> InferResponse:
+        self.requests.append(request)
+        return InferResponse(request.inputs, ModelTiming(request.model, "3", queue_us=5, compute_us=7, batch_size=2))
+
+    def stream(self, request: InferRequest) -> AsyncIterator[InferResponse]:
+        raise NotImplementedError
+
+    async def model_config(self, name: str, version: str = "") -> ModelConfig:
+        if name not in self.models or version == "9":
+            raise NotFound(f"Request for unknown model: '{name}' version {version} is not found")
+        return self.models[name]
+
+    async def ready_models(self) -> list[str]:
+        return sorted(self.models)
+
+
+class FakeContext:
+    def __init__(self, remaining_s: float | None = None) -> None:
+        self._remaining_s = remaining_s
+
+    def time_remaining(self) -> float | None:
+        return self._remaining_s
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def decoder() -> Iterator[ImageDecoder]:
+    decoder = ImageDecoder(ImageLimits(max_pixels=1000), threads=1)
+    yield decoder
+    decoder.close()
+
+
+def call(engine: FakeEngine, remaining_s: float | None = None) -> typed.TypedCall:
+    context: Any = FakeContext(remaining_s)
+    return typed.TypedCall(engine, context)
+
+
+async def test_the_callers_deadline_is_the_models(engine: FakeEngine) -> None:
+    before = monotonic()
+    await call(engine, 30).infer(engine.models["near"], "3", {})
+    await call(engine).infer(engine.models["near"], "", {})
+    assert before + 30 <= engine.requests[0].deadline <= monotonic() + 30
+    assert engine.requests[1].deadline == inf
+    assert [request.version for request in engine.requests] == ["3", ""]
+
+
+async def test_the_timing_lists_every_model_in_order(engine: FakeEngine) -> None:
+    one = call(engine)
+    await asyncio.to_thread(lambda: None)
+    inputs = {"x": np.ones(1, np.float32)}
+    assert (await one.infer(engine.models["near"], "", inputs)) == inputs
+    await one.infer(engine.models["who"], "", inputs)
+    timing = one.timing()
+    near, who = timing.models
+    assert (near.model, who.model) == ("near", "who")
+    assert (near.version, near.queue_us, near.compute_us, near.batch_size) == ("3", 5, 7, 2)
+
+
+async def test_a_model_of_the_task_is_resolved(engine: FakeEngine) -> None:
+    assert (await typed.resolve_model(engine, "near", "1", "detection")).name == "near"
+
+
+async def test_an_unknown_model_is_answered_with_those_that_do_the_task(engine: FakeEngine) -> None:
+    with pytest.raises(NotFound, match="model 'x' is not here; models for detection: far, near"):
+        await typed.resolve_model(engine, "x", "", "detection")
+    with pytest.raises(NotFound, match="model 'x' is not here; no model for poetry is loaded"):
+        await typed.resolve_model(engine, "x", "", "poetry")
+
+
+async def test_an_unknown_version_is_not_an_unknown_model(engine: FakeEngine) -> None:
+    with pytest.raises(NotFound, match="'near' version 9 is not found"):
+        await typed.resolve_model(engine, "near", "9", "detection")
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "field", "sentence"),
+    [
+        ("who", "", "model", "model is 'who', which does classification, not detection"),
+        ("near", "v2", "version", "version is 'v2'; it must be a decimal number, or empty"),
+        ("near", "²", "version", "version is '²'; it must be a decimal number, or empty"),
+    ],
+)
+async def test_a_model_that_cannot_be_meant_is_refused(
+    engine: FakeEngine, name: str, version: str, field: str, sentence: str
+) -> None:
+    with pytest.raises(InvalidInput, match=sentence) as caught:
+        await typed.resolve_model(engine, name, version, "detection")
+    assert caught.value.field == field
+
+
+def test_a_models_own_settings_are_read() -> None:
+    model = config("m", preprocess='{"longest_side": 640}', threshold="0.25")
+    assert typed.preprocess_of(model) == {"longest_side": 640}
+    assert typed.threshold_of(model) == 0.25
+    assert (typed.preprocess_of(config("m")), typed.threshold_of(config("m"))) == ({}, 0.0)
+
+
+@pytest.mark.parametrize("text", ["640", "{", "[1]"])
+def test_a_preprocess_that_is_no_json_object_is_the_models_failure(text: str) -> None:
+    with pytest.raises(ModelFailed, match="model 'm': imago.preprocess is '.*'; it must be a JSON object"):
+        typed.preprocess_of(config("m", preprocess=text))
+
+
+def test_a_threshold_that_is_no_number_is_the_models_failure() -> None:
+    with pytest.raises(ModelFailed, match="model 'm': imago.threshold is 'high'; it must be a number"):
+        typed.threshold_of(config("m", threshold="high"))
+
+
+@pytest.mark.parametrize(
+    ("format_", "data", "pixels"),
+    [
+        (RGB8, GRADIENT.tobytes(), GRADIENT),
+        (image_pb2.PIXEL_FORMAT_BGR8, GRADIENT[..., ::-1].tobytes(), GRADIENT),
+        (GRAY8, GRADIENT[..., 0].tobytes(), np.repeat(GRADIENT[..., :1], 3, axis=2)),
+    ],
+)
+async def test_raw_pixels_become_rgb(decoder: ImageDecoder, format_: Any, data: bytes, pixels: np.ndarray) -> None:
+    raw = image_pb2.RawImage(width=6, height=4, format=format_, data=data)
+    decoded = await typed.decode_image(image_pb2.Image(raw=raw), decoder)
+    assert decoded.pixels.tolist() == pixels.tolist()
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_an_image_is_reduced_to_the_longest_side(decoder: ImageDecoder, raw: bool) -> None:
+    image = image_pb2.Image(encoded=encode_png(GRADIENT))
+    if raw:
+        pixels = image_pb2.RawImage(width=6, height=4, format=RGB8, data=GRADIENT.tobytes())
+        image = image_pb2.Image(raw=pixels)
+    decoded = await typed.decode_image(image, decoder, longest_side=3)
+    assert (decoded.pixels.shape, decoded.width, decoded.height, decoded.scale) == ((2, 3, 3), 6, 4, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("image", "field", "sentence"),
+    [
+        (image_pb2.Image(), "photo", "photo is not set"),
+        (image_pb2.Image(encoded=b"no"), "photo.encoded", "image is 2 bytes of no known image format"),
+        (image_pb2.Image(raw=image_pb2.RawImage(width=1)), "photo.raw.format", "photo.raw.format is PIXEL_FORMAT_UNSP"),
+        (image_pb2.Image(raw=image_pb2.RawImage(width=1, format=RGB8)), "photo.raw", "image is 1x0 pixels"),
+        (
+            image_pb2.Image(raw=image_pb2.RawImage(width=50, height=50, format=GRAY8)),
+            "photo.raw",
+            "image is 50x50 pixels",
+        ),
+        (
+            image_pb2.Image(raw=image_pb2.RawImage(width=1, height=1, format=GRAY8)),
+            "photo.raw.data",
+            "image has 0 bytes",
+        ),
+    ],
+)
+async def test_an_image_at_fault_is_named_by_its_path(
+    decoder: ImageDecoder, image: image_pb2.Image, field: str, sentence: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await typed.decode_image(image, decoder, field="photo")
+    assert caught.value.field == field
+    assert str(caught.value).startswith(sentence)
+
+
+def test_positions_are_scaled_by_the_exact_factor_of_each_axis() -> None:
+    image = DecodedImage(np.zeros((33, 100, 3), np.uint8), width=1000, height=333, scale=0.1)
+    corners = typed.to_original(np.array([[0, 0], [100, 33]], np.float32), image)
+    assert corners.tolist() == [[0, 0], [1000, 333]]
+
+
+def test_arrays_become_messages() -> None:
+    box = typed.encode_box(np.array([1, 2, 3.5, 4], np.float32))
+    assert box == image_pb2.Box(x_min=1, y_min=2, x_max=3.5, y_max=4)
+    landmarks = typed.encode_landmarks(np.array([[1, 2], [3, 4]], np.float32), "dlib5")
+    assert landmarks.scheme == "dlib5"
+    assert list(landmarks.points) == [image_pb2.Point(x=1, y=2), image_pb2.Point(x=3, y=4)]
