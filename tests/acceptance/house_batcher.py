@@ -46,10 +46,10 @@ class SlowModel:
 class Bench:
     """One slow model behind one batcher."""
 
-    def __init__(self, **policy: int) -> None:
+    def __init__(self, *, max_batch_size: int = 8, max_queue_size: int = 0) -> None:
         self.model = SlowModel()
         self.statistics = ModelStatistics("slow", "1")
-        batching = BatchingPolicy(dynamic=True, **({"max_batch_size": 8} | policy))
+        batching = BatchingPolicy(max_batch_size, dynamic=True, max_queue_size=max_queue_size)
         instance = Instance(self.model, ThreadPoolExecutor(1))
         self.batcher = DynamicBatcher([instance], batching, self.statistics)
 

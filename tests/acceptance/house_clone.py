@@ -1,10 +1,11 @@
-"""What a newcomer does: a fresh clone with no environment, `make demo`, `make check`, `make test`, the installed wheel."""
+"""What a newcomer does: `make demo`, `make check` and `make test` in a fresh clone, and the wheel by itself."""
 
 import os
 import subprocess
 import sys
 import time
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,12 +52,11 @@ def _make(tree: Path, *arguments: str) -> int:
     return _run(["make", *arguments], tree)
 
 
-def _run(command: list[str | Path], folder: Path) -> int:
+def _run(command: Sequence[object], folder: Path) -> int:
     """Run with an environment that knows nothing of this one; its output goes to standard error."""
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    return subprocess.run(
-        list(map(str, command)), cwd=folder, env=environment, stdout=sys.stderr, check=False
-    ).returncode
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=environment, stdout=sys.stderr, check=False)
+    return done.returncode
 
 
 def _since(start: float) -> int:

@@ -41,8 +41,8 @@ def faces(figures: Figures) -> None:
             boxes = np.array([[d.box.x_min, d.box.y_min, d.box.x_max, d.box.y_max] for d in detections]).reshape(-1, 4)
             overlaps = iou_matrix(boxes, np.array(noted, float))
             found = int((overlaps.max(axis=0, initial=0) >= OVERLAP).sum())
-            strays = sum(
-                d.score > NOTICEABLE and row.max() < OVERLAP for d, row in zip(detections, overlaps, strict=True)
+            strays = int(
+                sum(d.score > NOTICEABLE and row.max() < OVERLAP for d, row in zip(detections, overlaps, strict=True))
             )
             name = f"{model} on {photograph.stem}" + (", upsampled once" if upsample else "")
             figures.equal(f"{name}: faces found", found, len(noted), seconds=seconds)

@@ -10,14 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import cv2
 import numpy as np
 import tritonclient.grpc.aio as triton
 from tritonclient.grpc import InferInput
 from tritonclient.utils import InferenceServerException
 
 from tests.acceptance.figures import Figures
-from tests.photographs import zidane
+from tests.photographs import pixels, zidane
 from tests.processes import ROOT, ServerProcess, server_process
 from tests.repositories import write_config, write_scale
 
@@ -92,9 +91,9 @@ async def _status(call: Awaitable[Any]) -> str:
 
 
 async def _mmod(client: triton.InferenceServerClient) -> Any:
-    pixels = cv2.cvtColor(cv2.imread(str(zidane())), cv2.COLOR_BGR2RGB)
-    image = InferInput("IMAGE", pixels.shape, "UINT8")
-    image.set_data_from_numpy(cv2.resize(pixels, (1280, 720)).reshape(pixels.shape))
+    photograph = pixels(zidane())
+    image = InferInput("IMAGE", photograph.shape, "UINT8")
+    image.set_data_from_numpy(photograph)
     return await client.infer("face_mmod", [image])
 
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import grpc
 import numpy as np
 import tritonclient.grpc as triton
@@ -19,7 +18,7 @@ from tritonclient.grpc import model_config_pb2
 from imago.v1 import detector_pb2, detector_pb2_grpc, image_pb2
 from tests.acceptance.figures import Figures
 from tests.acceptance.triton_server import real_triton
-from tests.photographs import astronaut, bus, zidane
+from tests.photographs import astronaut, bus, pixels, zidane
 from tests.processes import ROOT, server_process
 
 FACE_MODELS = ROOT / "services" / "face_models"
@@ -52,10 +51,10 @@ def _compare_tensors(figures: Figures, ours: str, theirs: str) -> None:
     different = []
     with triton.InferenceServerClient(ours) as our_client, triton.InferenceServerClient(theirs) as their_client:
         for photograph in (astronaut(), zidane(), bus()):
-            pixels = cv2.cvtColor(cv2.imread(str(photograph)), cv2.COLOR_BGR2RGB)
-            boxes = _infer(our_client, "face_hog", IMAGE=pixels)["BOXES"]
+            image = pixels(photograph)
+            boxes = _infer(our_client, "face_hog", IMAGE=image)["BOXES"]
             for model in COMPARED:
-                inputs = {"IMAGE": pixels} | ({"BOXES": boxes} if model == "face_landmarks" else {})
+                inputs = {"IMAGE": image} | ({"BOXES": boxes} if model == "face_landmarks" else {})
                 expected, found = (_infer(client, model, **inputs) for client in (our_client, their_client))
                 for name, tensor in expected.items():
                     compared += 1
