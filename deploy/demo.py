@@ -30,7 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for the annotated pictures")
     options = parser.parse_args(arguments)
     services, (gateway,) = (any_ports(*SERVICES), any_ports(GATEWAY)) if options.any_port else (SERVICES, (GATEWAY,))
-    console = Console()
+    # A log or a pipe has no width of its own; tables that are folded at 80 columns are hard to read.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     say = printer(Console(stderr=True))
 
     async def work(stack: Stack) -> None:
