@@ -12,9 +12,9 @@ from typing import Any
 
 import grpc
 import numpy as np
-from imago.v1 import image_pb2
 from numpy.typing import NDArray
 
+from imago.v1 import image_pb2
 from services.runtime.config import ModelConfig
 from services.runtime.errors import InvalidInput, ModelFailed, NotFound
 from services.runtime.images import DecodedImage, ImageDecoder, PixelOrder, from_raw
