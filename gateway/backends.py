@@ -134,6 +134,7 @@ def _channel_options(service: str, policy: ChannelPolicy, *, retry: bool) -> lis
         ("grpc.per_rpc_retry_buffer_size", max(32 * _MIB, policy.max_message_bytes)),
         ("grpc.max_send_message_length", policy.max_message_bytes),
         ("grpc.max_receive_message_length", policy.max_message_bytes),
+        ("grpc.enable_http_proxy", 0),  # services are neighbours, whatever the environment says about the world outside
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 0),

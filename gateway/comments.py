@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -25,9 +26,14 @@ def _of_file(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
     names = dict(_names(file))
     for location in file.source_code_info.location:
         name = names.get(tuple(location.path))
-        text = "\n".join(line.strip() for line in location.leading_comments.strip().splitlines())
-        if name and text:
-            yield name, text
+        if name and location.leading_comments.strip():
+            yield name, _prose(location.leading_comments)
+
+
+def _prose(comment: str) -> str:
+    """Paragraphs of whole lines: where a line breaks in a contract is no concern of a page."""
+    lines = [line.strip() for line in comment.strip().splitlines()]
+    return "\n".join(" ".join(words) for blank, words in groupby(lines, key=lambda line: not line) if not blank)
 
 
 def _names(file: FileDescriptorProto) -> Iterator[tuple[tuple[int, ...], str]]:
