@@ -37,3 +37,10 @@ def test_the_ports_file_replaces_an_older_one_and_leaves_nothing_beside(tmp_path
     write_ports(path, 3, 4)
     assert json.loads(path.read_text()) == {"grpc": 3, "http": 4}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_answer_is_sent_at_once_however_short_its_parts() -> None:
+    with listen("127.0.0.1", 0, "http_port") as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
