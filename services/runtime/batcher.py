@@ -8,12 +8,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, monotonic_ns
 
 from services.runtime.errors import DeadlineExpired, ImagoError, ModelFailed, Overloaded, QueueTimeout, Unavailable
+from services.runtime.instance import Instance
 from services.runtime.model import Backend, InferRequest, InferResponse, ModelTiming, Tensors
 from services.runtime.queue import BatchingPolicy, RequestQueue
 from services.runtime.streams import ResponseStream
@@ -22,14 +23,8 @@ from services.runtime.telemetry import FailureReason, ModelStatistics
 log = logging.getLogger(__name__)
 
 Outcome = Tensors | ImagoError
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One loaded copy of a model, with the only thread that may touch it."""
-
-    backend: Backend
-    thread: ThreadPoolExecutor
+TimedOutcomes = tuple[Sequence[Outcome], int, int]
+"""One outcome for each request of a batch, and when its computation started and ended (monotonic ns)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,6 @@ class DynamicBatcher:
         self._statistics = statistics
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
-        self._batches: set[asyncio.Task[None]] = set()
         self._woken = False
         self._alarm: asyncio.TimerHandle | None = None
         self._accepted = 0
@@ -179,47 +173,51 @@ class DynamicBatcher:
     def _dispatch(self) -> None:
         self._woken = False
         while self._idle and (batch := self._queue.take(monotonic())):
-            task = self._loop.create_task(self._run(self._idle.popleft(), batch))
-            self._batches.add(task)
-            task.add_done_callback(self._batches.discard)
+            for queued in batch:
+                if queued.timer is not None:
+                    queued.timer.cancel()
+            self._run(self._idle.popleft(), [batch])
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         if self._idle and len(self._queue):
             self._alarm = self._loop.call_at(self._queue.ready_at(), self._dispatch)
 
-    async def _run(self, instance: Instance, batch: list[QueuedRequest]) -> None:
-        for queued in batch:
-            if queued.timer is not None:
-                queued.timer.cancel()
-        try:
-            if batch[0].stream is not None:
-                await self._start_stream(instance, batch[0], batch[0].stream)
-            else:
-                await self._compute(instance, batch)
-        finally:
+    def _run(self, instance: Instance, batches: list[list[QueuedRequest]]) -> None:
+        """Run the last of the batches on an instance; with none left, the instance is idle."""
+        if not batches:
             self._idle.append(instance)
             self._wake()
-
-    async def _compute(self, instance: Instance, batch: list[QueuedRequest]) -> None:
-        """Run a batch; when it fails as a whole, run its halves, so that a poison request fails alone."""
+            return
+        batch = batches.pop()
+        stream = batch[0].stream
+        if stream is not None:
+            self._start_stream(instance, batch[0], stream)
+            return
         requests = [queued.request for queued in batch]
-        outcomes: Sequence[Outcome]
-        start_ns = monotonic_ns()
-        try:
-            outcomes, start_ns, end_ns = await self._loop.run_in_executor(
-                instance.thread, _timed_infer, instance.backend, requests
-            )
-        except Exception as error:
-            live = [queued for queued in batch if not queued.reply.done()]
-            if len(batch) > 1:
-                middle = (len(live) + 1) // 2
-                for half in (live[:middle], live[middle:]):
-                    if half:
-                        await self._compute(instance, half)
-                return
-            outcomes, end_ns = [self._as_imago_error(error)], monotonic_ns()
-        self._reply(batch, outcomes, start_ns, end_ns)
+        instance.thread.submit(
+            partial(_timed_infer, instance.backend, requests), partial(self._finished, instance, batch, batches)
+        )
+
+    def _finished(
+        self,
+        instance: Instance,
+        batch: list[QueuedRequest],
+        batches: list[list[QueuedRequest]],
+        result: TimedOutcomes | None,
+        error: BaseException | None,
+    ) -> None:
+        """Answer a batch; one that failed as a whole is run again in halves, so that a poison request fails alone."""
+        live = [queued for queued in batch if not queued.reply.done()]
+        if error is not None and len(batch) > 1:
+            middle = len(live) // 2
+            self._run(instance, [*batches, *filter(None, (live[middle:], live[:middle]))])
+            return
+        self._run(instance, batches)  # first: the instance should not wait for our replies
+        if result is not None:
+            self._reply(batch, *result)
+        elif live:
+            live[0].reply.set_exception(self._as_imago_error(error))
 
     def _reply(self, batch: list[QueuedRequest], outcomes: Sequence[Outcome], start_ns: int, end_ns: int) -> None:
         rows = sum(queued.rows for queued in batch)
@@ -234,28 +232,32 @@ class DynamicBatcher:
                 timing = self._timing(start_ns - queued.enqueued_ns, compute_ns, rows)
                 queued.reply.set_result(InferResponse(_wanted(queued.request, outcome), timing))
 
-    async def _start_stream(self, instance: Instance, queued: QueuedRequest, stream: ResponseStream) -> None:
-        timing = self._timing(monotonic_ns() - queued.enqueued_ns, 0, queued.rows)
-        queued.reply.set_result(InferResponse({}, timing, final=False))
+    def _start_stream(self, instance: Instance, queued: QueuedRequest, stream: ResponseStream) -> None:
         begun_ns = monotonic_ns()
-        try:
-            await self._loop.run_in_executor(instance.thread, instance.backend.stream, queued.request, stream)
-        except Exception as error:
-            stream.finish(self._as_imago_error(error))
-        self._statistics.batch_executed(queued.rows, 0, monotonic_ns() - begun_ns, 0)
+        queued.reply.set_result(
+            InferResponse({}, self._timing(begun_ns - queued.enqueued_ns, 0, queued.rows), final=False)
+        )
+
+        def started(_result: None, error: BaseException | None) -> None:
+            if error is not None:
+                stream.finish(self._as_imago_error(error))
+            self._statistics.batch_executed(queued.rows, 0, monotonic_ns() - begun_ns, 0)
+            self._run(instance, [])
+
+        instance.thread.submit(partial(instance.backend.stream, queued.request, stream), started)
 
     def _timing(self, queue_ns: int, compute_ns: int, rows: int) -> ModelTiming:
         statistics = self._statistics
         return ModelTiming(statistics.model, statistics.version, queue_ns // 1000, compute_ns // 1000, rows)
 
-    def _as_imago_error(self, error: Exception) -> ImagoError:
+    def _as_imago_error(self, error: BaseException | None) -> ImagoError:
         if isinstance(error, ImagoError):
             return error
         log.error("model raised", extra={"model": self._statistics.model}, exc_info=error)
         return ModelFailed(f"model '{self._statistics.model}' failed; the server's log says why")
 
 
-def _timed_infer(backend: Backend, requests: list[InferRequest]) -> tuple[Sequence[Outcome], int, int]:
+def _timed_infer(backend: Backend, requests: list[InferRequest]) -> TimedOutcomes:
     start_ns = monotonic_ns()
     outcomes = backend.infer(requests)
     if len(outcomes) != len(requests):

@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from services.runtime.backends.placement import Placement, place_instances
 from services.runtime.backends.registry import BackendKind, backend_kind
-from services.runtime.batcher import Instance
 from services.runtime.config import ConfigError, ModelConfig, finish_config, read_config
 from services.runtime.errors import ImagoError, InvalidInput, NotFound, StartupError, Unavailable
 from services.runtime.folders import find_models, require_file, served_versions
+from services.runtime.instance import Instance, InstanceThread
 from services.runtime.served import ServedModel
 from services.runtime.telemetry import Metrics, ModelStatistics
 from services.runtime.warmup import warmup_batches
@@ -151,7 +150,7 @@ async def _open_instance(
     config: ModelConfig, kind: BackendKind, version_folder: Path, placement: Placement, copies: int
 ) -> Instance:
     """Load and warm one instance on the thread that will run it."""
-    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=placement.name)
+    thread = InstanceThread(placement.name)
 
     def load() -> Instance:
         backend = kind.open(config, version_folder.parent, int(version_folder.name), placement, copies)
@@ -162,4 +161,4 @@ async def _open_instance(
                 raise ConfigError(f"model '{config.name}': model_warmup '{sample}' failed: {error}") from error
         return Instance(backend, thread)
 
-    return await asyncio.get_running_loop().run_in_executor(thread, load)
+    return await thread.call(load)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from services.runtime.batcher import DynamicBatcher, Instance, Timeouts
+from services.runtime.batcher import DynamicBatcher, Timeouts
 from services.runtime.config import ModelConfig
 from services.runtime.errors import Unsupported
+from services.runtime.instance import Instance
 from services.runtime.model import InferRequest, InferResponse
 from services.runtime.queue import BatchingPolicy
 from services.runtime.telemetry import ModelStatistics
@@ -49,10 +50,9 @@ class ServedModel:
 
     async def close(self) -> None:
         """Free every instance; nothing may be in flight."""
-        loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.run_in_executor(i.thread, i.backend.close) for i in self._instances))
+        await asyncio.gather(*(instance.thread.call(instance.backend.close) for instance in self._instances))
         for instance in self._instances:
-            instance.thread.shutdown(wait=False)
+            instance.thread.stop()
 
 
 def _policy(config: ModelConfig) -> BatchingPolicy:

@@ -4,13 +4,13 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from math import inf
 
 import numpy as np
 
-from services.runtime.batcher import DynamicBatcher, Instance
+from services.runtime.batcher import DynamicBatcher
 from services.runtime.errors import ImagoError, Overloaded
+from services.runtime.instance import Instance, InstanceThread
 from services.runtime.model import InferRequest, InferResponse, ResponseSink, Tensors
 from services.runtime.queue import BatchingPolicy
 from services.runtime.telemetry import ModelStatistics
@@ -50,7 +50,7 @@ class Bench:
         self.model = SlowModel()
         self.statistics = ModelStatistics("slow", "1")
         batching = BatchingPolicy(max_batch_size, dynamic=True, max_queue_size=max_queue_size)
-        instance = Instance(self.model, ThreadPoolExecutor(1))
+        instance = Instance(self.model, InstanceThread("test"))
         self.batcher = DynamicBatcher([instance], batching, self.statistics)
 
     async def ask(self, x: float, deadline: float = inf) -> InferResponse:

@@ -24,14 +24,23 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "triton"
 DEBIAN_PYTHON = Path("/usr/bin/python3.11")
 PYTRITON = "nvidia-pytriton==0.7.0"
-MODEL_PACKAGES = ("numpy", "opencv-python", "dlib-bin", "face_recognition_models")
-"""What the face models import, at the locked versions, in an environment of their own: the stub uses PATH's python3."""
+MODEL_PACKAGES = (
+    "numpy==1.26.4",
+    "opencv-python==4.14.0.94",
+    "dlib-bin==20.0.1.post1",
+    "face_recognition_models==0.3.0",
+)
+"""What the face models import, in an environment of their own: the stub uses PATH's python3.
+
+The locked versions but for numpy: with numpy 2 this stub reads every element of a tensor as the first one.
+"""
 
 PERF_ANALYZER_WHEELS = ("tritonclient==2.41.0", "nvidia-cuda-runtime-cu12==12.9.79")
 
 
 def _pip(*arguments: str, python: Path | str = sys.executable) -> None:
-    subprocess.run([str(python), "-m", "pip", "-q", *arguments], check=True, stdout=sys.stderr)
+    command = [str(python), "-I", "-m", "pip", "-q", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def install_triton() -> Path:
@@ -47,9 +56,8 @@ def install_triton() -> Path:
         _pip("install", PYTRITON, python=server / "bin" / "python")
         stub = "triton_python_backend_stub"
         shutil.copy2(triton / "python_backend_stubs" / "3.11" / stub, triton / "backends" / "python" / stub)
-        lock = ["-c", str(ROOT / "requirements.lock")]
         subprocess.run([str(DEBIAN_PYTHON), "-m", "venv", "--clear", str(BUILD / "models")], check=True)
-        _pip("install", *lock, *MODEL_PACKAGES, python=BUILD / "models" / "bin" / "python")
+        _pip("install", "--no-deps", *MODEL_PACKAGES, python=BUILD / "models" / "bin" / "python")
         done.touch()
     return triton
 

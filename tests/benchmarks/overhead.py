@@ -1,7 +1,7 @@
 """What serving costs: an ONNX model of ResNet-50's size through gRPC, beside the same session in a bare loop.
 
-`python -m tests.benchmarks.overhead` prints one JSON line: images/s of every arm in each of five interleaved rounds and
-the medians' ratios. This process is the load generator of every arm; the session always runs in another process, opened
+`python -m tests.benchmarks.overhead` prints one JSON line: images/s of every arm in each of five interleaved rounds.
+This process is the load generator of every arm; the session always runs in another process, opened
 by the same code with the same threads. `bare` hands it tensors through a pipe; `alone` needs no load at all.
 """
 

@@ -1,7 +1,6 @@
 """Models that tests control, behind the runtime's own batcher, and a repository of them."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from threading import Event
 from typing import cast
@@ -10,9 +9,9 @@ import grpc
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from services.runtime.batcher import Instance
 from services.runtime.config import ModelConfig, finish_config
 from services.runtime.errors import ImagoError, NotFound
+from services.runtime.instance import Instance, InstanceThread
 from services.runtime.model import InferRequest, ResponseSink, Tensors
 from services.runtime.process.interceptors import ErrorInterceptor
 from services.runtime.protocol import register
@@ -64,7 +63,7 @@ def config_of(text: str, labels: Mapping[str, tuple[str, ...]] | None = None) ->
 
 
 def serve(config: ModelConfig, backend: FakeBackend, version: str = "1") -> ServedModel:
-    instance = Instance(backend, ThreadPoolExecutor(1))
+    instance = Instance(backend, InstanceThread("test"))
     return ServedModel(config, version, [instance], ModelStatistics(config.name, version))
 
 

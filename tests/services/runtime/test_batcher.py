@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from math import inf
 from time import monotonic
@@ -11,8 +10,9 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from services.runtime.batcher import DynamicBatcher, Instance, Timeouts
+from services.runtime.batcher import DynamicBatcher, Timeouts
 from services.runtime.errors import DeadlineExpired, ImagoError, InvalidInput, ModelFailed, Overloaded, QueueTimeout
+from services.runtime.instance import Instance, InstanceThread
 from services.runtime.model import InferRequest, InferResponse, ResponseSink, Tensors
 from services.runtime.queue import BatchingPolicy
 from services.runtime.telemetry import ModelStatistics
@@ -63,7 +63,7 @@ def doubler() -> Doubler:
 @pytest.fixture
 async def start(doubler: Doubler) -> Start:
     def start(timeouts: Timeouts = NO_TIMEOUTS, instances: int = 1, **policy: object) -> DynamicBatcher:
-        copies = [Instance(doubler, ThreadPoolExecutor(1)) for _ in range(instances)]
+        copies = [Instance(doubler, InstanceThread("test")) for _ in range(instances)]
         policy = {"max_batch_size": 8, "dynamic": True} | policy
         return DynamicBatcher(copies, BatchingPolicy(**policy), ModelStatistics("doubler", "1"), timeouts)  # type: ignore[arg-type]
 
@@ -219,7 +219,7 @@ async def test_a_backend_that_answers_too_few_requests_fails_them_loudly(start: 
             return []
 
     batcher = DynamicBatcher(
-        [Instance(Short(), ThreadPoolExecutor(1))], BatchingPolicy(), ModelStatistics("short", "1")
+        [Instance(Short(), InstanceThread("test"))], BatchingPolicy(), ModelStatistics("short", "1")
     )
     with pytest.raises(ModelFailed, match="answered 0 of 1 requests"):
         await batcher.infer(ask(1), 1, None)
@@ -235,7 +235,7 @@ async def test_a_request_may_fail_by_itself_without_a_second_run(start: Start) -
 
     picky = Picky()
     batcher = DynamicBatcher(
-        [Instance(picky, ThreadPoolExecutor(1))], BatchingPolicy(8, dynamic=True), ModelStatistics("picky", "1")
+        [Instance(picky, InstanceThread("test"))], BatchingPolicy(8, dynamic=True), ModelStatistics("picky", "1")
     )
     answers = await asyncio.gather(*(batcher.infer(ask(x), 1, None) for x in range(4)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [InferResponse, InvalidInput] * 2
@@ -244,7 +244,7 @@ async def test_a_request_may_fail_by_itself_without_a_second_run(start: Start) -
 
 async def test_statistics_count_what_happened(doubler: Doubler) -> None:
     statistics = ModelStatistics("doubler", "1")
-    batcher = DynamicBatcher([Instance(doubler, ThreadPoolExecutor(1))], BatchingPolicy(8, dynamic=True), statistics)
+    batcher = DynamicBatcher([Instance(doubler, InstanceThread("test"))], BatchingPolicy(8, dynamic=True), statistics)
     await asyncio.gather(*(batcher.infer(ask(x), 1, None) for x in range(4)))
     with pytest.raises(ModelFailed):
         await batcher.infer(ask(POISON), 1, None)
