@@ -1,7 +1,6 @@
 """What an ordinary `model.py` is told, and what becomes of what it answers."""
 
 import asyncio
-import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -138,24 +137,6 @@ def test_execute_may_be_a_coroutine_and_may_use_the_response_sender(tmp_path: Pa
     assert isinstance(first, dict)
     assert isinstance(second, dict)
     assert (first["Y"].tolist(), second["Y"].tolist()) == ([1], [2])
-
-
-def test_what_the_model_logs_is_in_the_servers_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    source = """
-    class TritonPythonModel:
-        def initialize(self, args):
-            pb_utils.Logger.log_verbose("small")
-            pb_utils.Logger.log("large " * 20_000, pb_utils.Logger.WARNING)
-        def finalize(self):
-            pb_utils.Logger.log_info("bye")
-        def execute(self, requests):
-            return []
-    """
-    caplog.set_level(logging.DEBUG)
-    with write_model(tmp_path, source).loaded():
-        pass
-    lines = [(r.levelname, r.getMessage(), r.__dict__["model"]) for r in caplog.records if "instance" in r.__dict__]
-    assert lines == [("DEBUG", "small", "m"), ("WARNING", "large " * 20_000, "m"), ("INFO", "bye", "m")]
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,25 @@ def test_closing_finalizes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert (_descriptors(), threading.active_count(), _children()) == before
 
 
+def test_a_model_can_end_what_it_starts(tmp_path: Path) -> None:
+    source = """
+    import multiprocessing, subprocess
+    class TritonPythonModel:
+        def execute(self, requests):
+            program = subprocess.Popen(["sleep", "600"])
+            program.terminate()
+            begun, begin = os.pipe()
+            copy = multiprocessing.get_context("fork").Process(target=lambda: os.write(begin, b"x") and time.sleep(600))
+            copy.start()
+            os.read(begun, 1)
+            copy.terminate()
+            copy.join()
+            return [y([program.wait(), copy.exitcode]) for _ in requests]
+    """
+    with write_model(tmp_path, source).loaded() as backend:
+        assert outputs(backend, ask())["Y"].tolist() == [-signal.SIGTERM, -signal.SIGTERM]
+
+
 def test_closing_does_not_wait_for_a_model_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(python_supervisor, "FINALIZE_S", 0.1)
     source = """

@@ -1,6 +1,7 @@
 """How a `model.py` is found, started and told about itself, and how a failure to load is reported."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -54,6 +55,24 @@ def test_the_model_is_told_what_triton_tells(tmp_path: Path) -> None:
         "model_dir": str(folder.path / "1"),
         "cwd": os.getcwd(),
     }
+
+
+def test_what_the_model_logs_is_in_the_servers_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = """
+    class TritonPythonModel:
+        def initialize(self, args):
+            pb_utils.Logger.log_verbose("small")
+            pb_utils.Logger.log("large " * 20_000, pb_utils.Logger.WARNING)
+        def finalize(self):
+            pb_utils.Logger.log_info("bye")
+        def execute(self, requests):
+            return []
+    """
+    caplog.set_level(logging.DEBUG)
+    with write_model(tmp_path, source).loaded():
+        pass
+    lines = [(r.levelname, r.getMessage(), r.__dict__["model"]) for r in caplog.records if "instance" in r.__dict__]
+    assert lines == [("DEBUG", "small", "m"), ("WARNING", "large " * 20_000, "m"), ("INFO", "bye", "m")]
 
 
 def test_modules_beside_the_model_are_found_either_way(tmp_path: Path) -> None:
