@@ -159,5 +159,7 @@ def _service_config(service: str, policy: ChannelPolicy, *, retry: bool) -> dict
             "backoffMultiplier": 2,
             "retryableStatusCodes": ["UNAVAILABLE"],
         }
+        # A service that mostly fails is not asked more than once: repeating would keep it down.
+        config["retryThrottling"] = {"maxTokens": 1000, "tokenRatio": 1}
         config["methodConfig"] = [{"name": [{"service": service_names()[service]}], "retryPolicy": retry_policy}]
     return config

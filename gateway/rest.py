@@ -3,6 +3,7 @@
 It decides how an answer or a failure is written; what is read is decided by `rest_request.py`.
 """
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from time import perf_counter
@@ -21,7 +22,8 @@ from gateway.rest_request import JSON, NDJSON, check_headers, exchange_of, read_
 from services.runtime.errors import Overloaded
 
 EVENTS = "text/event-stream"
-_TOO_SLOW = 408
+_log = logging.getLogger(__name__)
+_TOO_SLOW, _TOO_MANY = 408, 429
 _GONE = 499
 """What is counted for a caller who went away before an answer began."""
 
@@ -65,7 +67,14 @@ class RestMethod:
             pass
         except Exception as error:
             await self._refuse(problem_of(error), headers, body, answer)
-        self._seconds.labels(self._method.rest_path, str(answer.status or _GONE)).observe(perf_counter() - started)
+        self._finished(answer.status or _GONE, perf_counter() - started)
+
+    def _finished(self, status: int, seconds: float) -> None:
+        self._seconds.labels(self._method.rest_path, str(status)).observe(seconds)
+        level = logging.DEBUG if status < 400 or status == _TOO_MANY else logging.INFO
+        _log.log(
+            level, "rest call", extra={"route": self._method.rest_path, "status": status, "ms": round(seconds * 1e3, 3)}
+        )
 
     async def _work(self, headers: Headers, body: Body, answer: "_Answer") -> None:
         exchange = exchange_of(headers)

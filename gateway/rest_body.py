@@ -24,7 +24,7 @@ class BodyLimits:
     max_bytes: int
     """A whole body, or one line of a stream."""
     timeout_s: float
-    """How long a whole body may take; a stream may last."""
+    """How long a whole body may take, or the next part of a stream, which may last."""
 
     def too_large(self) -> HttpProblem:
         return HttpProblem(413, f"The body, or one line of it, is larger than {self.max_bytes / _MIB:g} MiB.")
@@ -43,9 +43,10 @@ class Body:
         self._ended = asyncio.Event()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it arrives. Raises ClientGone."""
+        """The body as it arrives. Raises ClientGone, and HttpProblem 408 when its next part is too long in coming."""
         while not self._ended.is_set():
-            message = await self._receive()
+            async with self.in_time():
+                message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             if not message.get("more_body", False):
@@ -67,12 +68,13 @@ class Body:
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
-        """Around reading a whole body. Raises HttpProblem 408 when it takes too long."""
+        """Around reading a body or its next part. Raises HttpProblem 408 when that takes too long."""
         try:
             async with asyncio.timeout(self.limits.timeout_s):
                 yield
         except TimeoutError:
-            raise HttpProblem(408, f"The body did not arrive within {self.limits.timeout_s:g} s.") from None
+            sentence = f"The body, or its next part, did not arrive within {self.limits.timeout_s:g} s."
+            raise HttpProblem(408, sentence) from None
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The lines of a body that may never end, without empty ones. Raises HttpProblem 413 for a line too long."""

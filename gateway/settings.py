@@ -45,7 +45,7 @@ class GatewaySettings(ProcessSettings):
     rest_body_mib: int = Field(default=32, ge=1, le=2047)
     """Largest REST body, or line of a streamed one, in MiB; base64 makes an image a third larger."""
     rest_body_timeout_s: float = Field(default=60.0, gt=0)
-    """Most seconds that a REST body may take to arrive."""
+    """Most seconds that a REST body, or the next part of a streamed one, may take to arrive."""
     rest_max_in_flight: int = Field(default=64, ge=1)
     """Most REST calls at once; further ones are refused. With rest-body-mib it bounds the memory of uploads."""
 

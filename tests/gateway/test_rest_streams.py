@@ -142,6 +142,17 @@ async def test_a_later_line_that_is_no_request_ends_the_stream_with_its_number()
     assert b"line 3: " in last
 
 
+async def test_a_stream_whose_next_frame_does_not_come_is_ended() -> None:
+    async with serving(Detector()) as address, gateway(detector=address, rest_body_timeout_s=0.3) as door:
+        async with asyncio.timeout(20):
+            reader, writer = await open_stream(door)
+            writer.write(chunk(START + FRAME))
+            last = await reader.readuntil(b"\r\n0\r\n\r\n")
+            writer.close()
+    assert b"frameIndex" in last
+    assert b"did not arrive within 0.3 s" in last
+
+
 async def test_a_stream_that_the_gateway_does_not_offer_is_unimplemented() -> None:
     async with gateway() as door:
         response = await door.http.post("/v1/gateway:analyzeStream", content=b"{}", headers=NDJSON)
