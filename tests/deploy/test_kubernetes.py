@@ -12,6 +12,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from gateway.settings import GatewaySettings
+from services.runtime.process.settings import ProcessSettings
+from services.runtime.server import ServiceSettings
+
 KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 VERSIONS = ("1.30", "1.34", "1.37")
 COMPONENTS = sorted((KUBERNETES / "components").iterdir())
@@ -152,3 +156,13 @@ def test_no_selector_of_one_deployment_catches_the_pods_of_another() -> None:
     for folder in FOLDERS:
         selectors = [d["spec"]["selector"]["matchLabels"] for d, _, _ in deployments(render(folder))]
         assert len({tuple(sorted(selector.items())) for selector in selectors}) == len(selectors)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(KUBERNETES)))
+def test_every_variable_is_a_setting_and_every_port_the_default_of_one(folder: Path) -> None:
+    for _, _, container in deployments(render(folder)):
+        settings: type[ProcessSettings] = GatewaySettings if container["name"] == "gateway" else ServiceSettings
+        known = {f"IMAGO_{field.upper()}" for field in settings.model_fields}
+        assert environment(container).keys() <= known
+        for port in container["ports"]:
+            assert port["containerPort"] == settings.model_fields[f"{port['name']}_port"].default
