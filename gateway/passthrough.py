@@ -91,7 +91,7 @@ class Proxy:
         finally:
             call.cancel()
             pump.cancel()
-            await asyncio.wait([pump])
+            await asyncio.gather(pump, return_exceptions=True)
 
     def _backend_for(self, method: Method, request: bytes) -> Backend:
         if not self._backends.routes_by_model(method.service):

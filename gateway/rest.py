@@ -131,7 +131,7 @@ class _Answer:
         """The problem document, or the last line of a stream that has begun: {"error": problem}."""
         if not self.status:
             await self._start(problem.status, problem.headers)
-            await self._part(problem.body(), last=True)
+            await self._part(problem.body() + b"\n", last=True)
             return
         await self._line(b'{"error":' + problem.body() + b"}", event="error")
         await self._part(b"", last=True)
