@@ -57,13 +57,13 @@ class _Python:
         return cuda_devices()
 
     def complete(self, message: model_config_pb2.ModelConfig, folder: Path, version: int) -> None:
-        from services.runtime.backends.python import auto_complete  # noqa: PLC0415
+        from services.runtime.backends.python.backend import auto_complete  # noqa: PLC0415
 
         if not message.input or not message.output:
             message.CopyFrom(auto_complete(message, folder, str(version)))
 
     def open(self, config: ModelConfig, folder: Path, version: int, placement: Placement, copies: int) -> Backend:
-        from services.runtime.backends.python import PythonBackend  # noqa: PLC0415
+        from services.runtime.backends.python.backend import PythonBackend  # noqa: PLC0415
 
         return PythonBackend(
             config,

@@ -9,8 +9,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
-from services.runtime.backends.channel import ChannelClosed, Message
-from services.runtime.backends.python_process import ModelProcess, ProcessSpec
+from services.runtime.backends.python.channel import ChannelClosed, Message
+from services.runtime.backends.python.process import ModelProcess, ProcessSpec
 from services.runtime.errors import DeadlineExpired, StartupError, Unavailable
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from services.runtime.backends.pb_inference import InferenceRequest
-from services.runtime.backends.pb_model_config import ModelConfig
-from services.runtime.backends.pb_tensor import TritonModelException
+from services.runtime.backends.python.child.pb_inference import InferenceRequest
+from services.runtime.backends.python.child.pb_model_config import ModelConfig
+from services.runtime.backends.python.child.pb_tensor import TritonModelException
 
 
 class Model:

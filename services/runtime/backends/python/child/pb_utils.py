@@ -1,6 +1,6 @@
 """`triton_python_backend_utils`: the names that Triton's Python backend gives to a `model.py`, and their behaviour.
 
-Exists under Triton's name only inside a model's process. How requests and responses travel is `python_child.py`'s
+Exists under Triton's name only inside a model's process. How requests and responses travel is `child/__main__.py`'s
 matter. Not served: calls of other models (BLS), custom metrics, loading of models, GPU tensors; each says so when used.
 """
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from services.runtime.backends.channel import deserialize_bytes as deserialize_bytes_tensor
-from services.runtime.backends.channel import serialize_bytes as serialize_byte_tensor
-from services.runtime.backends.pb_inference import (
+from services.runtime.backends.python.channel import deserialize_bytes as deserialize_bytes_tensor
+from services.runtime.backends.python.channel import serialize_bytes as serialize_byte_tensor
+from services.runtime.backends.python.child.pb_inference import (
     TRITONSERVER_REQUEST_RELEASE_ALL,
     TRITONSERVER_RESPONSE_COMPLETE_FINAL,
     InferenceRequest,
@@ -19,8 +19,8 @@ from services.runtime.backends.pb_inference import (
     InferenceResponseSender,
     TritonError,
 )
-from services.runtime.backends.pb_model_config import ModelConfig
-from services.runtime.backends.pb_tensor import (
+from services.runtime.backends.python.child.pb_model_config import ModelConfig
+from services.runtime.backends.python.child.pb_tensor import (
     TRITON_STRING_TO_NUMPY,
     Tensor,
     TritonModelException,

@@ -13,7 +13,7 @@ import numpy as np
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from services.runtime.backends.python import PythonBackend
+from services.runtime.backends.python.backend import PythonBackend
 from services.runtime.config import finish_config
 from services.runtime.errors import ImagoError
 from services.runtime.model import InferRequest, Tensors

@@ -8,11 +8,11 @@ import weakref
 from concurrent.futures import Future
 from typing import Any
 
-from services.runtime.backends.channel import Channel, ChannelClosed, Message, NamedTensor
-from services.runtime.backends.pb_inference import InferenceResponse
-from services.runtime.backends.pb_tensor import TritonModelException
-from services.runtime.backends.python_model import Model
-from services.runtime.backends.python_worker import Log, describe, describe_failure, requests_of
+from services.runtime.backends.python.channel import Channel, ChannelClosed, Message, NamedTensor
+from services.runtime.backends.python.child.model import Model
+from services.runtime.backends.python.child.pb_inference import InferenceResponse
+from services.runtime.backends.python.child.pb_tensor import TritonModelException
+from services.runtime.backends.python.child.worker import Log, describe, describe_failure, requests_of
 
 UNREAD_RESPONSES = 8
 """Responses of one request that may be on their way before `send` blocks."""

@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.runtime.backends import pb_utils
-from services.runtime.backends.channel import Channel, ChannelClosed
-from services.runtime.backends.python_model import Model
-from services.runtime.backends.python_streams import serve_streams
-from services.runtime.backends.python_worker import Log, describe_failure, serve_batches
+from services.runtime.backends.python.channel import Channel, ChannelClosed
+from services.runtime.backends.python.child import pb_utils
+from services.runtime.backends.python.child.model import Model
+from services.runtime.backends.python.child.streams import serve_streams
+from services.runtime.backends.python.child.worker import Log, describe_failure, serve_batches
 
 _PR_SET_PDEATHSIG = 1
 
@@ -87,7 +87,7 @@ def _log_to(descriptor: int) -> Log:
 
 def _search_after(source: Path) -> None:
     """Find modules beside the model: after installed packages, as in Triton, but before this program's own tree."""
-    root = str(Path(__file__).parents[3])
+    root = str(Path(__file__).parents[5])
     if root in sys.path:
         sys.path.remove(root)
     sys.path += [str(source.parent), str(source.parent.parent), root]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from services.runtime.backends.channel import NamedTensor
+from services.runtime.backends.python.channel import NamedTensor
 from services.runtime.config import ModelConfig
 from services.runtime.errors import Cancelled, ImagoError, InvalidInput, ModelFailed, NotFound, Unavailable, Unsupported
 from services.runtime.model import DATATYPES, InferRequest, Tensors

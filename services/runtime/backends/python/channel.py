@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.runtime.backends.segments import Block, SegmentReader, SegmentWriter
+from services.runtime.backends.python.segments import Block, SegmentReader, SegmentWriter
 
 NamedTensor = tuple[str, NDArray[Any]]
 

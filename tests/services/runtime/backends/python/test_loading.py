@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.backends.python import auto_complete
+from services.runtime.backends.python.backend import auto_complete
 from services.runtime.config import ConfigError
 from services.runtime.errors import StartupError
-from tests.services.runtime.backends.python_models import X_TO_Y, ask, outputs, write_model
+from tests.services.runtime.backends.python.models import X_TO_Y, ask, outputs, write_model
 
 
 def test_the_model_is_told_what_triton_tells(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from time import monotonic
 
 import pytest
 
-from services.runtime.backends import python_supervisor
-from services.runtime.backends.python import PythonBackend
+from services.runtime.backends.python import supervisor
+from services.runtime.backends.python.backend import PythonBackend
 from services.runtime.errors import DeadlineExpired, ImagoError, Unavailable
-from tests.services.runtime.backends.python_models import DECOUPLED, Sink, ask, in_thread, outputs, write_model
+from tests.services.runtime.backends.python.models import DECOUPLED, Sink, ask, in_thread, outputs, write_model
 
 PID = """
 class TritonPythonModel:
@@ -193,7 +193,7 @@ def test_a_model_can_end_what_it_starts(tmp_path: Path) -> None:
 
 
 def test_closing_does_not_wait_for_a_model_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(python_supervisor, "FINALIZE_S", 0.1)
+    monkeypatch.setattr(supervisor, "FINALIZE_S", 0.1)
     source = """
     class TritonPythonModel:
         def execute(self, requests):
@@ -260,7 +260,7 @@ def test_the_model_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
 _SERVER = """
 import sys, pathlib, numpy
 from tritonclient.grpc import model_config_pb2
-from services.runtime.backends.python import PythonBackend
+from services.runtime.backends.python.backend import PythonBackend
 from services.runtime.config import finish_config
 from services.runtime.model import InferRequest
 folder = pathlib.Path(sys.argv[1])

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.runtime.backends import pb_utils
+from services.runtime.backends.python.child import pb_utils
 
 CONFIG: dict[str, Any] = {"input": [{"name": "X", "dims": [1]}], "output": [{"name": "Y"}]}
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from services.runtime.backends.channel import (
+from services.runtime.backends.python.channel import (
     INLINE_BYTES,
     Channel,
     ChannelClosed,

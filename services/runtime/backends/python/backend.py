@@ -11,12 +11,12 @@ from typing import Any
 from google.protobuf.json_format import ParseError
 from tritonclient.grpc import model_config_pb2
 
-from services.runtime.backends import python_config
-from services.runtime.backends.channel import ChannelClosed, Message
-from services.runtime.backends.python_deliveries import Deliveries
-from services.runtime.backends.python_process import ModelProcess, ProcessSpec
-from services.runtime.backends.python_supervisor import Supervisor
-from services.runtime.backends.python_wire import Wire
+from services.runtime.backends.python import config as python_config
+from services.runtime.backends.python.channel import ChannelClosed, Message
+from services.runtime.backends.python.deliveries import Deliveries
+from services.runtime.backends.python.process import ModelProcess, ProcessSpec
+from services.runtime.backends.python.supervisor import Supervisor
+from services.runtime.backends.python.wire import Wire
 from services.runtime.config import ConfigError, ModelConfig
 from services.runtime.errors import ImagoError, StartupError, Unsupported
 from services.runtime.model import InferRequest, ResponseSink, Tensors

@@ -8,12 +8,12 @@ from threading import Event
 import numpy as np
 import pytest
 
-from services.runtime.backends.channel import Channel
-from services.runtime.backends.pb_inference import InferenceResponse
-from services.runtime.backends.pb_tensor import Tensor, TritonModelException
-from services.runtime.backends.python_streams import UNREAD_RESPONSES, StreamOutlet
+from services.runtime.backends.python.channel import Channel
+from services.runtime.backends.python.child.pb_inference import InferenceResponse
+from services.runtime.backends.python.child.pb_tensor import Tensor, TritonModelException
+from services.runtime.backends.python.child.streams import UNREAD_RESPONSES, StreamOutlet
 from services.runtime.errors import InvalidInput, ModelFailed, Unavailable, Unsupported
-from tests.services.runtime.backends.python_models import DECOUPLED, Sink, ask, in_thread, write_model
+from tests.services.runtime.backends.python.models import DECOUPLED, Sink, ask, in_thread, write_model
 
 REPEAT = """
 class TritonPythonModel:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NoReturn, Protocol
 
-from services.runtime.backends.pb_tensor import Tensor, TritonModelException
+from services.runtime.backends.python.child.pb_tensor import Tensor, TritonModelException
 
 TRITONSERVER_RESPONSE_COMPLETE_FINAL = 1
 TRITONSERVER_REQUEST_RELEASE_ALL = 1

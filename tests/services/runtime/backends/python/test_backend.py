@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from services.runtime import errors
-from services.runtime.backends.python import PythonBackend
+from services.runtime.backends.python.backend import PythonBackend
 from services.runtime.errors import ModelFailed, Unsupported
 from services.runtime.model import InferRequest
-from tests.services.runtime.backends.python_models import X_TO_Y, Sink, ask, outputs, write_model
+from tests.services.runtime.backends.python.models import X_TO_Y, Sink, ask, outputs, write_model
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.runtime.backends.channel import Channel, ChannelClosed, Message
+from services.runtime.backends.python.channel import Channel, ChannelClosed, Message
 from services.runtime.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[4]
 _LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR, "VERBOSE": logging.DEBUG}
 _LOG_BYTES = 64 * 1024
 _DYING_S = 1.0
@@ -145,7 +145,7 @@ class ModelProcess:
 
 def _spawn(instance: str, channel: int, log_pipe: int) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
-    program = ["-P", "-u", "-X", "faulthandler", "-m", "services.runtime.backends.python_child"]
+    program = ["-P", "-u", "-X", "faulthandler", "-m", "services.runtime.backends.python.child"]
     return subprocess.Popen(
         [sys.executable, *program, str(channel), str(log_pipe), instance],
         stdin=subprocess.DEVNULL,

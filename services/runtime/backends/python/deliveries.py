@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from services.runtime.backends.channel import ChannelClosed, Message
-from services.runtime.backends.python_process import ModelProcess
-from services.runtime.backends.python_wire import Wire
+from services.runtime.backends.python.channel import ChannelClosed, Message
+from services.runtime.backends.python.process import ModelProcess
+from services.runtime.backends.python.wire import Wire
 from services.runtime.errors import ImagoError
 from services.runtime.model import InferRequest, ResponseSink
 

@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from services.runtime.backends.channel import Channel, ChannelClosed, Message, NamedTensor
-from services.runtime.backends.pb_inference import InferenceRequest, InferenceResponse, Outlet, given_request
-from services.runtime.backends.pb_tensor import Tensor, TritonModelException
-from services.runtime.backends.python_model import Model
+from services.runtime.backends.python.channel import Channel, ChannelClosed, Message, NamedTensor
+from services.runtime.backends.python.child.model import Model
+from services.runtime.backends.python.child.pb_inference import (
+    InferenceRequest,
+    InferenceResponse,
+    Outlet,
+    given_request,
+)
+from services.runtime.backends.python.child.pb_tensor import Tensor, TritonModelException
 
 Log = Callable[[str, str], None]
 """Takes a level's name and a text."""
