@@ -115,14 +115,12 @@ class DynamicBatcher:
         """Count a request from acceptance to answer, and its failure by Triton's reasons."""
         started_ns = monotonic_ns()
         self._accepted += 1
-        self._statistics.pending += 1
         try:
             yield started_ns
         except BaseException as error:
             self._statistics.request_failed(_reason(error), monotonic_ns() - started_ns)
             raise
         finally:
-            self._statistics.pending -= 1
             self._accepted -= 1
             if not self._accepted:
                 self._settled.set()
@@ -153,6 +151,7 @@ class DynamicBatcher:
         if queued.gives_up_at <= now:
             raise DeadlineExpired("the deadline had passed when the request arrived")
         self._queue.push(queued)
+        self._statistics.pending = len(self._queue)
         if queued.gives_up_at != float("inf"):
             queued.timer = self._loop.call_at(queued.gives_up_at, _give_up, queued)
         self._wake()
@@ -177,6 +176,7 @@ class DynamicBatcher:
                 if queued.timer is not None:
                     queued.timer.cancel()
             self._run(self._idle.popleft(), [batch])
+        self._statistics.pending = len(self._queue)
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -369,7 +369,9 @@ class ModelTiming(_message.Message):
     compute_us: _builtins.int
     """Microseconds that the whole batch computed."""
     batch_size: _builtins.int
-    """Rows of the batch that the request rode in; above 1, it shared the computation with others."""
+    """Rows of the batch that the request rode in; above 1, it shared the computation with others. 0: not known, since
+    another server ran the model; then compute_us is the whole time that the call to it took.
+    """
     def __init__(
         self,
         *,
