@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 STOP_TIMEOUT_S = 45.0
 """Longer than a process's own drain and close together, so that only one that hangs is killed."""
 _LOOK_AGAIN_S = 0.05
+_LAST_LINES_S = 5.0
 
 Say = Callable[[str, str], None]
 """Takes the name of who speaks ("stack" for this module) and one line."""
@@ -107,7 +108,7 @@ class Process:
             StackError: always; says how it ended.
         """
         code = await self.child.wait()
-        await self._listener
+        await self._last_lines()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         raise StackError(f"{self.service.name} {how}; its last lines above say why.")
 
@@ -122,13 +123,17 @@ class Process:
             self._say("stack", f"{self.service.name} did not end within {STOP_TIMEOUT_S:.0f} s and is killed")
             self.kill()
             code = await self.child.wait()
-        await self._listener
+        await self._last_lines()
         return code
 
     def kill(self) -> None:
         """End it at once, with the processes of its models."""
         if self.child.returncode is None:
             os.killpg(self.child.pid, signal.SIGKILL)
+
+    async def _last_lines(self) -> None:
+        # Bounded: a process that it left behind may hold the pipe open.
+        await asyncio.wait([self._listener], timeout=_LAST_LINES_S)
 
     async def _pass_lines_on(self) -> None:
         assert self.child.stdout
@@ -217,7 +222,7 @@ def _check_free(service: Service) -> None:
             socket.create_server((HOST, port)).close()
         except OSError as error:
             raise StackError(
-                f"Port {port}, for {kind} of the {service.name}, cannot be used ({error.strerror}); "
+                f"Port {port}, for {kind} of the {service.name}, cannot be used ({os.strerror(error.errno or 0)}); "
                 "stop what listens there, or let the system choose ports with ARGS=--any-port."
             ) from None
 

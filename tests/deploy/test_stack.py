@@ -90,7 +90,7 @@ async def test_a_port_in_use_is_one_sentence_and_nothing_is_started() -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
         assert await run([DETECTOR], Service("gateway", FAKE, 0, http_port=port), lines, nothing) == 1
-    assert f"Port {port}, for HTTP of the gateway, cannot be used (Address already in use" in lines.of("stack")
+    assert f"Port {port}, for HTTP of the gateway, cannot be used (Address already in use); stop" in lines.of("stack")
     assert lines.of("detector") == ""
 
 
