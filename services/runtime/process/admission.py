@@ -5,6 +5,7 @@ starved by slow uploads. So work is counted here, from the moment its request is
 """
 
 import asyncio
+from collections.abc import Callable
 
 from services.runtime.errors import Unavailable
 
@@ -17,6 +18,7 @@ class Admission:
         self._closed = False
         self._empty = asyncio.Event()
         self._empty.set()
+        self._to_tell: set[Callable[[], None]] = set()
 
     @property
     def inside(self) -> int:
@@ -40,9 +42,19 @@ class Admission:
         if not self._inside:
             self._empty.set()
 
+    def tell(self, closing: Callable[[], None]) -> None:
+        """Call `closing` when the door closes, unless its caller, who is inside, says `forget` before."""
+        self._to_tell.add(closing)
+
+    def forget(self, closing: Callable[[], None]) -> None:
+        """The end of `tell`."""
+        self._to_tell.discard(closing)
+
     def close(self) -> None:
         """Refuse everybody from now on."""
         self._closed = True
+        for closing in self._to_tell:
+            closing()
 
     async def empty(self) -> None:
         """Wait until everybody who was admitted has left."""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import grpc
@@ -20,6 +20,7 @@ from grpc.aio import BaseError, InternalError, UsageError
 from services.runtime.errors import ImagoError, ModelFailed
 from services.runtime.process.admission import Admission
 from services.runtime.process.calls import CallRecorder
+from services.runtime.process.incoming import Incoming, StreamContext
 from services.runtime.process.status import code_of, status_of, trailers_of
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ class _Wrapper(grpc.aio.ServerInterceptor, ABC):  # type: ignore[type-arg]  # ge
         self._wrapped: dict[str, tuple[Any, Any]] = {}
 
     @abstractmethod
-    def wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
-        """The behaviour that takes the place of `behaviour`."""
+    def wrap(self, method: str, behaviour: Behaviour, handler: Any) -> Behaviour:
+        """The behaviour that takes the place of `behaviour`, which is that of `handler`."""
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
@@ -61,7 +62,7 @@ class _Wrapper(grpc.aio.ServerInterceptor, ABC):  # type: ignore[type-arg]  # ge
             (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
         )
         make, behaviour = next((make, behaviour) for make, behaviour in kinds if behaviour)
-        wrapped = self.wrap(method, _as_coroutine_function(behaviour))
+        wrapped = self.wrap(method, _as_coroutine_function(behaviour), handler)
         return make(wrapped, handler.request_deserializer, handler.response_serializer)
 
 
@@ -88,7 +89,7 @@ class ErrorInterceptor(_Wrapper):
         super().__init__()
         self._recorder = recorder or CallRecorder()
 
-    def wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
+    def wrap(self, method: str, behaviour: Behaviour, _: Any) -> Behaviour:
         finished = self._recorder.finished
 
         async def guarded(request: Any, context: Context) -> Any:
@@ -148,9 +149,11 @@ class AdmissionInterceptor(_Wrapper):
         super().__init__()
         self._admission = admission
 
-    def wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
+    def wrap(self, method: str, behaviour: Behaviour, handler: Any) -> Behaviour:
         if method.startswith(UNCOUNTED):
             return behaviour
+        if handler.request_streaming:
+            behaviour = self._ended_by_closing(behaviour)
         admission = self._admission
 
         def left(_: object) -> None:
@@ -163,3 +166,12 @@ class AdmissionInterceptor(_Wrapper):
             return await behaviour(request, context)
 
         return admitted
+
+    def _ended_by_closing(self, behaviour: Behaviour) -> Behaviour:
+        """An open stream is inside before its request is complete, so it gets an end when the door closes."""
+
+        async def streamed(_: Any, context: Context) -> Any:
+            with Incoming(context, self._admission) as incoming:
+                return await behaviour(incoming, cast(Context, StreamContext(context, incoming)))
+
+        return streamed

@@ -32,3 +32,19 @@ async def test_a_closed_admission_refuses_newcomers_and_keeps_who_is_inside() ->
     assert admission.inside == 1
     admission.leave()
     await admission.empty()
+
+
+async def test_those_inside_are_told_that_the_door_closes_unless_they_said_forget() -> None:
+    admission, told = Admission(), []
+
+    def one() -> None:
+        told.append("one")
+
+    def other() -> None:
+        told.append("other")
+
+    admission.tell(one)
+    admission.tell(other)
+    admission.forget(other)
+    admission.close()
+    assert told == ["one"]

@@ -178,6 +178,7 @@ async def test_an_application_that_cannot_start_is_one_line_and_exit_code_1(star
     (line,) = [json.loads(line) for line in process.lines if json.loads(line)["level"] == "CRITICAL"]
     assert line["message"] == "cannot start: model 'a' is broken"
     assert "exc_info" not in line
+    assert "exit_code" not in process.lines[-1], "nothing claims that it stopped as asked"
 
 
 async def test_a_bug_in_start_is_logged_with_its_traceback_and_exit_code_1(start_process: Any) -> None:
