@@ -11,6 +11,9 @@ from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 from services.runtime.config import ConfigError, ModelConfig
 
 
+_UNSERVED = ("rate_limiter", "profile", "passive", "host_policy", "secondary_devices")
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """One instance: its name as Triton forms it, "CPU", "GPU" or "MODEL", and the GPU's index (0 on a CPU)."""
@@ -35,10 +38,9 @@ def _place(config: ModelConfig, number: int, group: Any, gpus: Sequence[int]) ->
     kind = ModelInstanceGroup.Kind.Name(group.kind).removeprefix("KIND_")
     if kind == "AUTO":
         kind = "GPU" if gpus else "CPU"
-    if group.HasField("rate_limiter"):
-        raise ConfigError(
-            f"model '{config.name}': instance_group '{name}' asks for a rate_limiter, which is not served"
-        )
+    for field, _ in group.ListFields():
+        if field.name in _UNSERVED:
+            raise ConfigError(f"model '{config.name}': instance_group '{name}' sets {field.name}, which is not served")
     if kind != "GPU" and group.gpus:
         raise ConfigError(
             f"model '{config.name}': instance_group '{name}' is KIND_{kind} but lists gpus {list(group.gpus)}"

@@ -131,6 +131,8 @@ WARMUP = 'model_warmup [{ name: "w" inputs { key: "x" value { data_type: TYPE_FP
         (CONFIG + "instance_group [{ kind: KIND_GPU }]", "finds no GPU here"),
         (CONFIG + "instance_group [{ kind: KIND_CPU gpus: [0] }]", "KIND_CPU but lists gpus \\[0\\]"),
         (CONFIG + "instance_group [{ kind: KIND_MODEL }]", "does not know KIND_MODEL"),
+        (CONFIG + "instance_group [{ kind: KIND_CPU passive: true }]", "sets passive, which is not served"),
+        (CONFIG + "instance_group [{ kind: KIND_CPU host_policy: 'numa' }]", "sets host_policy, which is not served"),
         (CONFIG + "version_policy { specific { versions: [7] } }", "version_policy names \\[7\\]"),
         (CONFIG + 'default_model_filename: "net.onnx"', "'m/1/net.onnx' is not there"),
         (CONFIG + 'default_model_filename: "../../m.onnx"', "leaves the version's folder"),
