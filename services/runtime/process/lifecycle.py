@@ -6,6 +6,7 @@ answered until the end. A second signal quits at once. It ignores what the appli
 
 import asyncio
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -183,6 +184,8 @@ class _Process:
 
     async def become_ready(self) -> None:
         await self._application.start(self._health)
+        gc.collect()
+        gc.freeze()  # what start-up made stays: walking it in every full collection would stall all calls
         for service in ("", *self._services):
             self._health.set(service, True)
         if self._settings.ports_file:
