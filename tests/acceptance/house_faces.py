@@ -8,24 +8,9 @@ import numpy as np
 from imago.v1 import detector_pb2, detector_pb2_grpc, image_pb2
 from services.runtime.geometry import iou_matrix
 from tests.acceptance.figures import Figures
-from tests.photographs import astronaut, bus, zidane
 from tests.processes import server_process
-from tests.services.detector.hand_boxes import ASTRONAUT, BUS_LEFT, BUS_RIGHT, ZIDANE_LEFT, ZIDANE_RIGHT
+from tests.services.detector.hand_boxes import CASES, NOTICEABLE, OVERLAP
 
-CASES = (
-    (astronaut(), "face_hog", 0, [ASTRONAUT]),
-    (astronaut(), "face_mmod", 0, [ASTRONAUT]),
-    (astronaut(), "face_haar", 0, [ASTRONAUT]),
-    (zidane(), "face_hog", 0, [ZIDANE_RIGHT]),
-    (zidane(), "face_mmod", 0, [ZIDANE_RIGHT, ZIDANE_LEFT]),
-    (zidane(), "face_haar", 0, [ZIDANE_RIGHT]),
-    (bus(), "face_hog", 1, [BUS_LEFT, BUS_RIGHT]),
-    (bus(), "face_mmod", 1, [BUS_LEFT, BUS_RIGHT]),
-)
-"""Photograph, model, upsampling, and every face that must be found."""
-
-OVERLAP = 0.5
-NOTICEABLE = 0.3
 MMOD_WITHIN_S = 3.0
 
 
@@ -39,10 +24,13 @@ def faces(figures: Figures) -> None:
             detections = detector.DetectFaces(request, timeout=300).detections
             seconds = round(time.monotonic() - start, 2)
             boxes = np.array([[d.box.x_min, d.box.y_min, d.box.x_max, d.box.y_max] for d in detections]).reshape(-1, 4)
-            overlaps = iou_matrix(boxes, np.array(noted, float))
+            overlaps = iou_matrix(boxes, np.array(noted, float).reshape(-1, 4))
             found = int((overlaps.max(axis=0, initial=0) >= OVERLAP).sum())
             strays = int(
-                sum(d.score > NOTICEABLE and row.max() < OVERLAP for d, row in zip(detections, overlaps, strict=True))
+                sum(
+                    d.score > NOTICEABLE and row.max(initial=0) < OVERLAP
+                    for d, row in zip(detections, overlaps, strict=True)
+                )
             )
             name = f"{model} on {photograph.stem}" + (", upsampled once" if upsample else "")
             figures.equal(f"{name}: faces found", found, len(noted), seconds=seconds)
