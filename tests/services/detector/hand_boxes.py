@@ -1,5 +1,7 @@
 """Faces of real photographs, noted by hand: from the brows to the chin and from ear to ear, in pixels."""
 
+from pathlib import Path
+
 from tests.photographs import astronaut, bus, zidane
 
 ASTRONAUT = (178, 74, 270, 178)
@@ -8,7 +10,7 @@ ZIDANE_RIGHT = (902, 110, 1060, 285)
 BUS_LEFT = (112, 420, 156, 472)
 BUS_RIGHT = (269, 421, 306, 473)
 
-CASES = (
+CASES: tuple[tuple[Path, str, int, list[tuple[int, int, int, int]]], ...] = (
     (astronaut(), "face_hog", 0, [ASTRONAUT]),
     (astronaut(), "face_mmod", 0, [ASTRONAUT]),
     (astronaut(), "face_haar", 0, [ASTRONAUT]),
