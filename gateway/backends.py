@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from gateway.failures import BackendFailed
+from gateway.failures import NEVER, RETRY_PUSHBACK, BackendFailed
 from gateway.methods import GATEWAY, service_names
 from services.runtime.errors import Unsupported
 
@@ -64,9 +64,12 @@ class Backend:
     def failed(self, error: grpc.aio.AioRpcError) -> BackendFailed:
         """What to tell a caller: the service's own status, or a clear word that it could not be reached."""
         message = error.details() or ""
-        if error.code() is grpc.StatusCode.UNAVAILABLE and not self.is_connected():
-            message = f"{self} is not {'ready' if 'backend unhealthy' in message else 'reachable'}."
         trailers: Any = error.trailing_metadata() or ()
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            if not self.is_connected():
+                message = f"{self} is not {'ready' if 'backend unhealthy' in message else 'reachable'}."
+            # Whether to repeat was decided here. A caller who repeats as well would multiply the attempts.
+            trailers = (*(pair for pair in trailers if pair[0] != RETRY_PUSHBACK), (RETRY_PUSHBACK, NEVER))
         return BackendFailed(error.code(), message, trailers)
 
     async def close(self) -> None:

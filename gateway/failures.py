@@ -17,6 +17,11 @@ from services.runtime.process.status import status_of
 _log = logging.getLogger(__name__)
 _STATUS_DETAILS = "grpc-status-details-bin"
 
+RETRY_PUSHBACK = "grpc-retry-pushback-ms"
+"""The trailer by which a server tells gRPC clients when to repeat a call."""
+NEVER = "-1"
+"""Its value that says: do not repeat it."""
+
 
 class BackendFailed(Exception):
     """A service ended a call with another status than OK, or could not be reached."""
@@ -28,6 +33,11 @@ class BackendFailed(Exception):
         self.code = code
         self.message = message
         self.trailing_metadata = tuple(trailing_metadata)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the caller is asked not to repeat the call."""
+        return (RETRY_PUSHBACK, NEVER) in self.trailing_metadata
 
 
 def failure_status(error: Exception) -> status_pb2.Status:

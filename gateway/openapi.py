@@ -25,7 +25,8 @@ The header `Grpc-Timeout` (`5S`, `500m`) sets the deadline. `Authorization`, `X-
 
 _PROBLEM: Schema = {
     "type": "object",
-    "description": "What went wrong (RFC 9457). HTTP's status follows from `code`; 429 and 503 come with Retry-After.",
+    "description": "What went wrong (RFC 9457). HTTP's status follows from `code`; 429 comes with Retry-After, and 503 "
+    "where repeating may help.",
     "required": ["title", "status", "detail", "code"],
     "properties": {
         "title": {"type": "string"},

@@ -13,14 +13,14 @@ from typing import Any
 import grpc
 
 from gateway.backends import Backend, Backends
-from gateway.failures import BackendFailed
+from gateway.failures import RETRY_PUSHBACK, BackendFailed
 from gateway.methods import GATEWAY, Method, all_methods
 
 Metadata = Sequence[tuple[str, str | bytes]]
 
 _SHARE_PASSED_ON = 0.98
 _OWN_TO_EACH_HOP = ("grpc-", ":", "user-agent", "content-type", "te")
-_CROSSES_NEVERTHELESS = ("grpc-trace-bin", "grpc-tags-bin", "grpc-status-details-bin", "grpc-retry-pushback-ms")
+_CROSSES_NEVERTHELESS = ("grpc-trace-bin", "grpc-tags-bin", "grpc-status-details-bin", RETRY_PUSHBACK)
 
 
 @dataclass(slots=True)

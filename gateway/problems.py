@@ -9,7 +9,7 @@ from typing import Any
 
 from google.rpc import error_details_pb2, status_pb2
 
-from gateway.failures import code_name, failure_status
+from gateway.failures import BackendFailed, code_name, failure_status
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -72,7 +72,10 @@ def problem_of(error: Exception) -> Problem:
         problem = Problem(error.status, _CODE_OF_HTTP.get(error.status, "UNKNOWN"), str(error))
         problem.headers |= error.headers
         return problem
-    return _problem_of_status(failure_status(error))
+    problem = _problem_of_status(failure_status(error))
+    if isinstance(error, BackendFailed) and error.is_final:
+        problem.headers.pop("retry-after", None)
+    return problem
 
 
 def _problem_of_status(status: status_pb2.Status) -> Problem:

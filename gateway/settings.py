@@ -36,7 +36,8 @@ class GatewaySettings(ProcessSettings):
     health_timeout_s: float = Field(default=1.0, gt=0)
     """Most seconds to wait for a service when asked how it is or which models it has."""
     retry_attempts: int = Field(default=4, ge=1, le=5)
-    """Attempts at a call that a service could not take; 1: no retries. Writes without idempotency key have one."""
+    """Attempts at a call that a service could not take; 1: no retries. Writes without idempotency key have one.
+    Callers are told not to repeat a call that failed after them: attempts would multiply."""
     retry_first_backoff_s: float = Field(default=0.1, gt=0)
     """Seconds before the second attempt; each further one waits twice as long."""
     retry_most_backoff_s: float = Field(default=1.0, gt=0)

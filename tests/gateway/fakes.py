@@ -127,6 +127,7 @@ class Gateway:
     """A running gateway: a gRPC channel and an HTTP client to it."""
 
     channel: grpc.aio.Channel
+    grpc_address: str
     http: httpx.AsyncClient
     health: Health
     http_address: tuple[str, int]
@@ -148,10 +149,11 @@ async def gateway(**told: Any) -> AsyncIterator[Gateway]:
     http_server = HttpServer(new_app(health, admission, metrics, application.routes()), listener)
     await server.start()
     ready = asyncio.create_task(application.start(health))
-    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[*LARGE_MESSAGES, ("grpc.enable_retries", 0)])
+    grpc_address = f"127.0.0.1:{port}"
+    channel = grpc.aio.insecure_channel(grpc_address, options=[*LARGE_MESSAGES, ("grpc.enable_retries", 0)])
     http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{address[1]}", timeout=20)
     try:
-        yield Gateway(channel, http, health, address, ready)
+        yield Gateway(channel, grpc_address, http, health, address, ready)
     finally:
         ready.cancel()
         await http.aclose()

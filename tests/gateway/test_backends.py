@@ -2,17 +2,20 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import grpc
 import pytest
 
 from gateway.backends import parse_route
 from gateway.settings import GatewaySettings
+from imago import channel as client_channel
 from imago.v1 import detector_pb2, detector_pb2_grpc, recognizer_pb2, recognizer_pb2_grpc
 from services.runtime.errors import Unsupported
 from services.runtime.process.health import Health
 from tests.gateway.fakes import (
     MIB,
+    Context,
     Detector,
     Gateway,
     Recognizer,
@@ -50,6 +53,31 @@ async def test_retries_end_and_the_services_own_words_are_passed_on() -> None:
         error = await status_of(detector_of(door).DetectFaces(detector_pb2.DetectFacesRequest(image=photo())))
     assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "warming up")
     assert detector.calls == 3
+
+
+async def test_a_caller_who_repeats_as_well_does_not_multiply_the_attempts() -> None:
+    detector = Detector(first=Unavailable(times=99))
+    async with (
+        serving(detector) as address,
+        gateway(detector=address, retry_attempts=3, **FAST) as door,
+        grpc.aio.insecure_channel(door.grpc_address, options=client_channel.OPTIONS) as channel,
+    ):
+        stub = detector_pb2_grpc.DetectorServiceStub(channel)
+        error = await status_of(stub.DetectFaces(detector_pb2.DetectFacesRequest(image=photo())))
+    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "warming up")
+    assert detector.calls == 3
+
+
+async def test_a_service_that_sets_another_time_for_the_next_attempt_is_overruled_by_the_last_one() -> None:
+    async def not_now(_: Any, context: Context) -> None:
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "not now", (("grpc-retry-pushback-ms", "20"),))
+
+    detector = Detector(first=not_now)
+    async with serving(detector) as address, gateway(detector=address, retry_attempts=2, **FAST) as door:
+        error = await status_of(detector_of(door).DetectFaces(detector_pb2.DetectFacesRequest(image=photo())))
+    trailers: Any = error.trailing_metadata()
+    assert [value for key, value in trailers if key == "grpc-retry-pushback-ms"] == ["-1"]
+    assert detector.calls == 2
 
 
 @pytest.mark.parametrize(("key", "calls"), [("", 1), ("once", 2)], ids=["without key", "with key"])
