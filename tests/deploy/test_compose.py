@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from tests.deploy.stopping import longest_stop_s
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
 
@@ -41,7 +43,6 @@ def test_the_gateway_waits_for_every_service_and_knows_its_address() -> None:
         assert gateway["environment"][f"IMAGO_{name.upper()}"] == f"dns:///{name}:8001"
 
 
-def test_a_stop_leaves_time_for_lame_duck_and_drain() -> None:
+def test_a_stop_leaves_time_for_all_that_a_process_may_take() -> None:
     for service in SERVICES.values():
-        waits = sum(float(service["environment"][key]) for key in ("IMAGO_LAME_DUCK_S", "IMAGO_DRAIN_TIMEOUT_S"))
-        assert float(service["stop_grace_period"].removesuffix("s")) > waits
+        assert float(service["stop_grace_period"].removesuffix("s")) > longest_stop_s(service["environment"])

@@ -15,6 +15,7 @@ import yaml
 from gateway.settings import GatewaySettings
 from services.runtime.process.settings import ProcessSettings
 from services.runtime.server import ServiceSettings
+from tests.deploy.stopping import longest_stop_s
 
 KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 VERSIONS = ("1.30", "1.34", "1.37")
@@ -73,10 +74,8 @@ def assert_policy(manifests: list[Manifest], deployment: Manifest, pod: Manifest
     assert selector.items() <= labels.items()
     assert_restricted(pod, container)
     assert_probed(container)
-    environment_of = environment(container)
-    waits = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    waits += float(environment_of["IMAGO_LAME_DUCK_S"]) + float(environment_of["IMAGO_DRAIN_TIMEOUT_S"])
-    assert pod["terminationGracePeriodSeconds"] > waits
+    before_the_signal = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] > before_the_signal + longest_stop_s(environment(container))
     assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
     assert "memory" in container["resources"]["limits"]
     assert {spread["topologyKey"] for spread in pod["topologySpreadConstraints"]} == {
@@ -136,6 +135,13 @@ def test_each_replica_of_each_model_server_asks_for_its_own_gpu() -> None:
     for deployment, _, container in deployments(render(KUBERNETES / "overlays" / "gpu")):
         serves_models = deployment["metadata"]["labels"]["app.kubernetes.io/component"] == "model-server"
         assert container["resources"]["limits"].get("nvidia.com/gpu") == ("1" if serves_models else None)
+
+
+def test_every_detector_has_memory_for_the_largest_search_that_is_allowed() -> None:
+    for folder in (KUBERNETES / "base", KUBERNETES / "examples" / "mmod-alone"):
+        limits = {d["metadata"]["name"]: c["resources"]["limits"]["memory"] for d, _, c in deployments(render(folder))}
+        for name in limits.keys() - {"gateway"}:
+            assert int(limits[name].removesuffix("Gi")) >= 5
 
 
 def test_a_model_alone_is_loaded_in_one_deployment_and_the_gateway_knows_the_way() -> None:
