@@ -14,8 +14,11 @@ from services.runtime.telemetry import LATENCY_BOUNDS_NS, NS_PER_S, Histogram
 
 log = logging.getLogger(__name__)
 
+ABOUT_THE_PROCESS = ("/grpc.health.v1.", "/grpc.reflection.")
+"""How the methods begin that say how the process is; probes call them all the time, and every Watch is cancelled."""
+
 _QUIET = frozenset((StatusCode.OK, StatusCode.RESOURCE_EXHAUSTED))
-"""Codes that come in floods: they are counted, and logged only at level debug."""
+"""Codes that come in floods: they are counted, and logged only at level debug, as are calls about the process."""
 
 
 class CallRecorder(Collector):
@@ -30,7 +33,7 @@ class CallRecorder(Collector):
         if latency is None:
             latency = self._latencies[method, code] = Histogram(LATENCY_BOUNDS_NS)
         latency.observe(ns)
-        level = logging.DEBUG if code in _QUIET else logging.INFO
+        level = logging.DEBUG if code in _QUIET or method.startswith(ABOUT_THE_PROCESS) else logging.INFO
         if log.isEnabledFor(level):
             fields = {"method": method[1:], "code": code.name, "ms": round(ns / 1e6, 3), "peer": peer, "error": error}
             log.log(level, "call", extra={key: value for key, value in fields.items() if value != ""})

@@ -19,7 +19,7 @@ from grpc.aio import BaseError, InternalError, UsageError
 
 from services.runtime.errors import ImagoError, ModelFailed
 from services.runtime.process.admission import Admission
-from services.runtime.process.calls import CallRecorder
+from services.runtime.process.calls import ABOUT_THE_PROCESS, CallRecorder
 from services.runtime.process.incoming import Incoming, StreamContext
 from services.runtime.process.status import code_of, status_of, trailers_of
 
@@ -28,9 +28,6 @@ log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 """What answers a call: gets the request (or an iterator of them), returns the response (or writes them)."""
-
-UNCOUNTED = ("/grpc.health.v1.", "/grpc.reflection.")
-"""Calls that say how the process is: answered while it drains, and never waited for (a Watch has no end)."""
 
 
 class _Wrapper(grpc.aio.ServerInterceptor, ABC):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -150,7 +147,7 @@ class AdmissionInterceptor(_Wrapper):
         self._admission = admission
 
     def wrap(self, method: str, behaviour: Behaviour, handler: Any) -> Behaviour:
-        if method.startswith(UNCOUNTED):
+        if method.startswith(ABOUT_THE_PROCESS):  # answered while it drains, and never waited for: a Watch has no end
             return behaviour
         if handler.request_streaming:
             behaviour = self._ended_by_closing(behaviour)

@@ -7,6 +7,9 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from prometheus_client import generate_latest
 
 from services.runtime import errors
 from services.runtime.process.interceptors import ErrorInterceptor
@@ -160,6 +163,18 @@ async def test_calls_that_fail_are_logged_at_info_and_those_that_succeed_at_debu
     assert (failed["levelname"], failed["code"], failed["error"]) == ("INFO", "INVALID_ARGUMENT", "image has 0 bytes")
     assert failed["peer"].startswith("ipv4:127.0.0.1:")
     assert "payload" not in str(fine)
+
+
+async def test_calls_about_the_process_are_no_news_however_they_end(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "services.runtime.process.calls")
+    channel = await door.open()
+    assert (await failure(HealthStub(channel).Check(HealthCheckRequest(service="x")))).code() is StatusCode.NOT_FOUND
+    door.recorder.finished("/grpc.health.v1.Health/Watch", StatusCode.CANCELLED, 1)
+    door.recorder.finished("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", StatusCode.CANCELLED, 1)
+    assert [record for record in caplog.records if record.message == "call"] == []
+    assert b"Health/Watch" in generate_latest(door.registry)
 
 
 async def test_a_server_whose_handler_for_a_method_changes_calls_the_new_one(serve: Any) -> None:
