@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import grpc
 from prometheus_client import CollectorRegistry
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from gateway.analysis import Analysis
@@ -11,15 +12,17 @@ from gateway.catalogue import Catalogue
 from gateway.door import Door
 from gateway.methods import GATEWAY, service_names
 from gateway.passthrough import Proxy, pass_through
-from gateway.routes import routes
+from gateway.routes import response_to, routes
 from gateway.servicer import GatewayServicer
 from gateway.settings import GatewaySettings
 from gateway.watch import Watch
 from imago.v1 import gateway_pb2_grpc
+from services.runtime.errors import Unavailable
 from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Application
 
 
-class GatewayApplication:
+class GatewayApplication(Application):
     """The gateway as `process/lifecycle.py` runs it."""
 
     name = GATEWAY
@@ -43,6 +46,10 @@ class GatewayApplication:
 
     def routes(self) -> Sequence[BaseRoute]:
         return routes(Door(self._proxy, self._servicer.own_methods()), self._settings, self._registry)
+
+    def refusal(self, error: Unavailable) -> Response:
+        """As every failure of REST."""
+        return response_to(error)
 
     async def start(self, health: Health) -> None:
         """Ready once every configured service is; until then calls are answered as far as they can be."""

@@ -56,6 +56,12 @@ def routes(door: Door, settings: GatewaySettings, registry: CollectorRegistry) -
     return [Mount("/", app)]
 
 
+def response_to(error: Exception) -> Response:
+    """The problem document of a failure, as a whole answer."""
+    problem = problem_of(error)
+    return Response(problem.body() + b"\n", problem.status, problem.headers)
+
+
 def _page(file: str) -> Callable[[Request], Awaitable[Response]]:
     async def page(_: Request) -> Response:
         return FileResponse(_STATIC / file, headers=_PAGE_HEADERS)
@@ -82,5 +88,4 @@ async def _problem(request: Request, error: Exception) -> Response:
         detail = f"There is nothing at {request.url.path}; /docs lists what there is."
     else:
         detail = error.detail
-    problem = problem_of(HttpProblem(error.status_code, detail, headers=headers))
-    return Response(problem.body(), problem.status, problem.headers)
+    return response_to(HttpProblem(error.status_code, detail, headers=headers))

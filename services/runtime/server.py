@@ -19,7 +19,7 @@ from services.runtime.errors import ImagoError, StartupError
 from services.runtime.images import ImageDecoder, ImageLimits
 from services.runtime.model import Engine
 from services.runtime.process.health import Health
-from services.runtime.process.lifecycle import run
+from services.runtime.process.lifecycle import Application, run
 from services.runtime.process.settings import ProcessSettings, load
 from services.runtime.protocol import register as register_protocol
 from services.runtime.repository import ModelRepository
@@ -152,8 +152,8 @@ class _TritonModels:
         await self._triton.close()
 
 
-class ModelService:
-    """The `process.lifecycle.Application` of every service."""
+class ModelService(Application):
+    """The application of every service."""
 
     def __init__(
         self,

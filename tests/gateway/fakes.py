@@ -130,6 +130,7 @@ class Gateway:
     grpc_address: str
     http: httpx.AsyncClient
     health: Health
+    admission: Admission
     http_address: tuple[str, int]
     ready: asyncio.Task[None]
 
@@ -146,14 +147,14 @@ async def gateway(**told: Any) -> AsyncIterator[Gateway]:
     port = server.add_insecure_port("127.0.0.1:0")
     listener = listen("127.0.0.1", 0, "http_port")
     address = listener.getsockname()
-    http_server = HttpServer(new_app(health, admission, metrics, application.routes()), listener)
+    http_server = HttpServer(new_app(health, admission, metrics, application.routes(), application.refusal), listener)
     await server.start()
     ready = asyncio.create_task(application.start(health))
     grpc_address = f"127.0.0.1:{port}"
     channel = grpc.aio.insecure_channel(grpc_address, options=[*LARGE_MESSAGES, ("grpc.enable_retries", 0)])
     http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{address[1]}", timeout=20)
     try:
-        yield Gateway(channel, grpc_address, http, health, address, ready)
+        yield Gateway(channel, grpc_address, http, health, admission, address, ready)
     finally:
         ready.cancel()
         await http.aclose()

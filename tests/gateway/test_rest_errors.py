@@ -85,6 +85,15 @@ async def test_a_service_that_is_down_is_unavailable_with_its_address_and_no_wor
     assert "retry-after" not in response.headers
 
 
+async def test_a_gateway_that_ends_refuses_with_a_problem_and_says_that_another_try_may_help() -> None:
+    async with serving(Detector()) as address, gateway(detector=address) as door:
+        door.admission.close()
+        refused = await door.http.post(FACES, json={})
+    sentence = "this server is shutting down and takes no new calls; another replica will"
+    assert problem(refused) == (503, "UNAVAILABLE", sentence)
+    assert (refused.headers["retry-after"], refused.headers["connection"]) == ("1", "close")
+
+
 async def test_a_service_that_is_not_configured_names_its_setting() -> None:
     async with gateway() as door:
         response = await door.http.post("/v1/translator:translate", json={})

@@ -5,7 +5,7 @@ It runs in the event loop of everything else and leaves signals alone: the lifec
 
 import asyncio
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,10 +29,21 @@ _LAST_BYTES_S = 2
 """Seconds for connections to take what was already answered, once the server stops."""
 
 
-def new_app(health: Health, admission: Admission, metrics: Metrics, routes: Sequence[BaseRoute]) -> "Pages":
+Refuse = Callable[[Unavailable], Response]
+
+
+def refusal(error: Unavailable) -> Response:
+    """A 503 with the error's code and sentence, for an application that has no format of its own for failures."""
+    status = {"code": code_of(error).value[0], "message": str(error), "details": []}
+    return JSONResponse(status, status_code=503, headers={"retry-after": "1"})
+
+
+def new_app(
+    health: Health, admission: Admission, metrics: Metrics, routes: Sequence[BaseRoute], refuse: Refuse = refusal
+) -> "Pages":
     """The pages of a process: `/livez`, `/readyz` (503 with a reason for each name that does not serve), `/metrics`.
 
-    `routes` are the application's; their requests pass `admission`, and get a 503 once it is closed.
+    `routes` are the application's; their requests pass `admission`, and get what `refuse` says once it is closed.
     """
 
     async def livez(_: Request) -> Response:
@@ -46,15 +57,16 @@ def new_app(health: Health, admission: Admission, metrics: Metrics, routes: Sequ
         return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE})
 
     own = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", exposition)]
-    return Pages(Starlette(routes=[*own, *routes]), admission)
+    return Pages(Starlette(routes=[*own, *routes]), admission, refuse)
 
 
 class Pages:
     """An ASGI application whose requests pass `admission`, all but the `UNCOUNTED`."""
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission, refuse: Refuse) -> None:
         self._app = app
         self._admission = admission
+        self._refuse = refuse
         self._inside: set[asyncio.Task[Any]] = set()
 
     def cut_off(self) -> None:
@@ -69,9 +81,9 @@ class Pages:
         try:
             self._admission.enter()
         except Unavailable as error:
-            status = {"code": code_of(error).value[0], "message": str(error), "details": []}
-            headers = {"retry-after": "1", "connection": "close"}
-            await JSONResponse(status, status_code=503, headers=headers)(scope, receive, send)
+            response = self._refuse(error)
+            response.headers["connection"] = "close"  # so that the caller's next request finds another replica
+            await response(scope, receive, send)
             return
         await self._answer(scope, receive, send)
 

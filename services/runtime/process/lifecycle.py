@@ -18,15 +18,16 @@ from typing import Any, Protocol
 import grpc
 import uvloop
 from prometheus_client import Gauge
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from services.runtime.errors import StartupError
+from services.runtime.errors import StartupError, Unavailable
 from services.runtime.process import logs
 from services.runtime.process.admission import Admission
 from services.runtime.process.calls import CallRecorder
 from services.runtime.process.grpc_server import add_reflection, bind, new_server
 from services.runtime.process.health import Health
-from services.runtime.process.http import HttpServer, new_app
+from services.runtime.process.http import HttpServer, new_app, refusal
 from services.runtime.process.ports import listen, write_ports
 from services.runtime.process.settings import ProcessSettings
 from services.runtime.telemetry import Metrics
@@ -42,7 +43,10 @@ CUT_OFF = 3
 
 
 class Application(Protocol):
-    """What a process is for. All methods run in the one event loop, `register`, `routes` and `start` in this order."""
+    """What a process is for; subclass it.
+
+    All methods run in the one event loop, `register`, `routes` and `start` in this order.
+    """
 
     name: str
     """Short name of the service, for logs."""
@@ -52,6 +56,10 @@ class Application(Protocol):
 
     def routes(self) -> Sequence[BaseRoute]:
         """Pages besides /livez, /readyz and /metrics."""
+
+    def refusal(self, error: Unavailable) -> Response:
+        """What these pages answer while the process ends. A subclass may have a format of its own."""
+        return refusal(error)
 
     async def start(self, health: Health) -> None:
         """Load and warm everything; the process is ready afterwards. Cancelled when told to stop meanwhile.
@@ -177,7 +185,8 @@ class _Process:
             self._health.set(service, False, reason="starting")
         if settings.reflection:
             add_reflection(self._grpc, self._services)
-        self._pages = new_app(self._health, self._admission, self._metrics, self._application.routes())
+        application = self._application
+        self._pages = new_app(self._health, self._admission, self._metrics, application.routes(), application.refusal)
         self._http = HttpServer(self._pages, listener)
         await self._grpc.start()
         log.info("starting", extra={"host": settings.host, **self._ports})

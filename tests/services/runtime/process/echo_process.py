@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from services.runtime.errors import InvalidInput, StartupError
 from services.runtime.process.health import Health
-from services.runtime.process.lifecycle import run
+from services.runtime.process.lifecycle import Application, run
 from services.runtime.process.settings import ProcessSettings, load
 
 log = logging.getLogger("echo")
@@ -27,7 +27,7 @@ class EchoSettings(ProcessSettings):
     """Whether held calls shrug off being cancelled."""
 
 
-class Echo:
+class Echo(Application):
     name = "echo"
 
     def __init__(self, settings: EchoSettings) -> None:
