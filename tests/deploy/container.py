@@ -78,8 +78,7 @@ def boundary(group: str) -> str:
 
 def closure(group: str) -> Iterator[str]:
     """Canonical names of all packages that `pip install --group` would install here."""
-    groups: dict[str, list[Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    todo, seen = list(_requirements(groups, group)), set()
+    todo, seen = list(named_by(group)), set()
     while todo:
         requirement = todo.pop()
         key = (canonicalize_name(requirement.name), *sorted(requirement.extras))
@@ -88,6 +87,11 @@ def closure(group: str) -> Iterator[str]:
         seen.add(key)
         yield key[0]
         todo += _needs(requirement)
+
+
+def named_by(group: str) -> Iterator[Requirement]:
+    """What a dependency group lists, groups that it includes unfolded."""
+    yield from _requirements(tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"], group)
 
 
 def _requirements(groups: dict[str, list[Any]], group: str) -> Iterator[Requirement]:

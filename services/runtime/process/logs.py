@@ -12,7 +12,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 _RESERVED = frozenset((*RESERVED_ATTRS, "color_message"))  # uvicorn repeats its message in colour
 
-_NOISY = ("uvicorn", "grpc", "asyncio", "python_multipart", "PIL")
+_NOISY = ("uvicorn", "grpc", "asyncio", "python_multipart")
 """Libraries whose everyday events are of no use to the operator of a server."""
 
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
