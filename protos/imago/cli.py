@@ -128,6 +128,8 @@ def analyze(  # noqa: PLR0913 - a parameter is a flag
             show_json(answer, file=str(photo))
         else:
             show(tables.parts(answer))
+            for failure in tables.failures(answer):
+                complain(failure)
     if any(result.status.code for result in answer.parts):
         raise typer.Exit(1)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +21,7 @@ from imago.v1.recognizer_pb2 import IdentifiedFace
 
 def faces_by_file(answers: Iterable[tuple[Path, DetectFacesResponse]]) -> Table:
     """One row for each picture, with where its time went."""
-    table = _table("file", "size", ">faces", "model", ">queue", ">compute", ">batch")
+    table = _table("file~", "size", ">faces", "model", ">queue", ">compute", ">batch")
     for source, answer in answers:
         table.add_row(
             Text(str(source)),
@@ -33,7 +34,7 @@ def faces_by_file(answers: Iterable[tuple[Path, DetectFacesResponse]]) -> Table:
 
 def detections(found: Iterable[Detection]) -> Table:
     """One row for each detection, in pixels of the upright original."""
-    table = _table(">#", "label", ">score", ">x", ">y", ">width", ">height")
+    table = _table(">#", "label~", ">score", ">x", ">y", ">width", ">height")
     for number, one in enumerate(found, start=1):
         box = one.box
         corner_and_size = (box.x_min, box.y_min, box.x_max - box.x_min, box.y_max - box.y_min)
@@ -42,23 +43,31 @@ def detections(found: Iterable[Detection]) -> Table:
 
 
 def parts(answer: AnalyzeResponse) -> Table:
-    """One row for each part of an analysis."""
-    table = _table("part", "service", "status", "found", "model", ">queue", ">compute", ">batch", ">elapsed")
+    """One row for each part of an analysis; why one failed is in `failures`."""
+    table = _table("part", "service", "found~", "model", ">queue", ">compute", ">batch", ">elapsed")
     for result in answer.parts:
         table.add_row(
-            PartKind.Name(result.part.kind).removeprefix("PART_KIND_").lower(),
+            _part_name(result),
             Text(result.service),
-            Text("OK", "green") if result.status.code == 0 else Text(result.status.name, "red"),
-            Text(_found(result)),
-            *_timing(_part_timing(result)),
-            _milliseconds(result.elapsed_us),
+            Text(_found(result)) if result.status.code == 0 else Text("failed", "red"),
+            *_timing(_part_timing(result), asked=result.part.model),
+            _duration(result.elapsed_us),
         )
     return table
 
 
+def failures(answer: AnalyzeResponse) -> list[str]:
+    """A sentence for each part that failed."""
+    return [
+        f"{_part_name(result)}: {result.status.name}: {result.status.message}"
+        for result in answer.parts
+        if result.status.code
+    ]
+
+
 def models(answer: ListModelsResponse) -> Table:
     """One row for each model."""
-    table = _table("service", "model", ">version", "task", "licence", "state")
+    table = _table("service", "model", ">version", "task", "licence~", "state~")
     for model in answer.models:
         state = Text("ready", "green") if model.ready else Text(model.reason or "not ready", "red")
         table.add_row(
@@ -69,10 +78,10 @@ def models(answer: ListModelsResponse) -> Table:
 
 def services(answer: SystemStatusResponse) -> Table:
     """One row for each service behind the gateway."""
-    table = _table("service", "address", "state", ">health check")
+    table = _table("service", "address~", "state~", ">health check")
     for service in answer.services:
         state = Text("serving", "green") if service.serving else Text(service.reason or "not serving", "red")
-        table.add_row(Text(service.service), Text(service.address), state, _milliseconds(service.elapsed_us))
+        table.add_row(Text(service.service), Text(service.address), state, _duration(service.elapsed_us))
     return table
 
 
@@ -82,17 +91,26 @@ def part_detections(result: PartResult) -> Iterable[Detection]:
 
 
 def _table(*columns: str) -> Table:
-    """Columns by name; a name that starts with ">" is set flush right."""
+    """Columns by name: one that starts with ">" is set flush right, one that ends with "~" is folded to fit.
+
+    All others stay on one line, since people copy what they hold: names, and figures with their units.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold dim")
     for column in columns:
-        numeric = column.startswith(">")
-        # Folded, never cut: a path or a reason must be readable as a whole.
-        table.add_column(column.lstrip(">"), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        if column.endswith("~"):
+            table.add_column(column.strip(">~"), justify=justify, overflow="fold")
+        else:
+            table.add_column(column.strip(">~"), justify=justify, overflow="ellipsis", no_wrap=True)
     return table
 
 
+def _part_name(result: PartResult) -> str:
+    return PartKind.Name(result.part.kind).removeprefix("PART_KIND_").lower()
+
+
 def _found(result: PartResult) -> str:
-    """What a part found, in a few words; the service's sentence when it failed."""
+    """What a part that did not fail has found, in a few words."""
     match result.WhichOneof("result"):
         case "faces":
             return _count(len(result.faces.detections), "face")
@@ -105,7 +123,7 @@ def _found(result: PartResult) -> str:
         case "classes":
             return ", ".join(f"{one.label} {one.score:.2f}" for one in result.classes.classes) or "nothing"
         case None:
-            return result.status.message
+            return ""
 
 
 def _name(face: IdentifiedFace) -> str:
@@ -121,17 +139,25 @@ def _part_timing(result: PartResult) -> Timing:
     return next((answer.timing for answer in answers if answer.HasField("timing")), Timing())
 
 
-def _timing(timing: Timing) -> tuple[Text, str, str, str]:
-    """Models, time in their queues, time computing, and the largest batch the request rode in."""
+def _timing(timing: Timing, *, asked: str = "") -> tuple[Text, str, str, str]:
+    """Models, time in their queues, time computing, and the largest batch the request rode in.
+
+    Where no model was timed there is only the one that was asked for.
+    """
     if not timing.models:
-        return Text(), "", "", ""
+        return Text(asked), "", "", ""
     return (
-        Text(" + ".join(one.model for one in timing.models)),
-        _milliseconds(sum(one.queue_us for one in timing.models)),
-        _milliseconds(sum(one.compute_us for one in timing.models)),
+        Text("\n".join(one.model for one in timing.models)),
+        _duration(sum(one.queue_us for one in timing.models)),
+        _duration(sum(one.compute_us for one in timing.models)),
         str(max(one.batch_size for one in timing.models)),
     )
 
 
-def _milliseconds(microseconds: int) -> str:
-    return f"{microseconds / 1000:.1f} ms"
+def _duration(microseconds: int) -> str:
+    """At most seven characters up to 999 s."""
+    if microseconds < 99_950:
+        return f"{microseconds / 1e3:.1f} ms"
+    if microseconds < 999_500:
+        return f"{microseconds / 1e3:.0f} ms"
+    return f"{microseconds / 1e6:.1f} s"

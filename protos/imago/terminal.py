@@ -15,15 +15,17 @@ from imago.errors import ImagoClientError
 
 # In a pipe there is no window to fit into, and lines should not break.
 PIPE_WIDTH = 240
+# What every table of ours fits into. A window that is narrower breaks lines by itself, which hides nothing.
+LEAST_WIDTH = 80
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show(*tables: Table) -> None:
     """Tables, an empty line between two."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPE_WIDTH)
+    window = Console()
+    width = max(window.width, LEAST_WIDTH) if window.is_terminal else PIPE_WIDTH
+    console = Console(highlight=False, width=width)
     for number, table in enumerate(tables):
         if number:
             console.print()

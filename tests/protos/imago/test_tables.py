@@ -1,0 +1,96 @@
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from imago import tables
+from imago.v1.detector_pb2 import DetectFacesResponse
+from imago.v1.gateway_pb2 import (
+    PART_KIND_ATTRIBUTES,
+    PART_KIND_FACES,
+    AnalyzeResponse,
+    ListModelsResponse,
+    ModelInfo,
+    Part,
+    PartResult,
+    PartStatus,
+    ServiceStatus,
+    SystemStatusResponse,
+)
+from imago.v1.image_pb2 import ModelTiming, Timing
+
+PHOTOGRAPH = Path("/home/somebody/photographs/2026/summer in the mountains/IMG_20260712_184523.jpg")
+ADDRESS = "recognizer-headless.imago.svc.cluster.local:8001"
+LICENCE = "Intel License Agreement for Open Source Computer Vision Library (cascade), Apache-2.0 (OpenCV)"
+
+
+def timing(*models: str, compute_us: int = 12_345_678) -> Timing:
+    return Timing(models=[ModelTiming(model=name, queue_us=99_949, compute_us=compute_us) for name in models])
+
+
+FACES = DetectFacesResponse(width=10_000, height=10_000, timing=timing("face_mmod", "face_landmarks"))
+
+
+def lines(table: Table, width: int = 80) -> list[str]:
+    """What a terminal of this width shows."""
+    output = StringIO()
+    Console(file=output, width=width).print(table)
+    return output.getvalue().splitlines()
+
+
+def words(shown: list[str]) -> set[str]:
+    return {word for line in shown for word in line.split()}
+
+
+def test_names_stay_whole_in_a_window_of_80_columns_and_a_long_path_is_folded_but_not_cut() -> None:
+    shown = lines(tables.faces_by_file([(PHOTOGRAPH, FACES)]))
+    assert {"face_mmod", "face_landmarks", "10000×10000", "24.7", "200"} <= words(shown)
+    path = "".join(line[:20].replace(" ", "") for line in shown[1:])
+    assert path == str(PHOTOGRAPH).replace(" ", "")
+
+
+def test_parts_fit_into_80_columns_with_the_longest_names() -> None:
+    answer = AnalyzeResponse(
+        parts=[
+            PartResult(part=Part(kind=PART_KIND_FACES), service="detector", faces=FACES, elapsed_us=12_345_678),
+            PartResult(
+                part=Part(kind=PART_KIND_ATTRIBUTES, model="face_attributes"),
+                service="recognizer",
+                status=PartStatus(code=4, name="DEADLINE_EXCEEDED", message="too late."),
+                elapsed_us=999_499,
+            ),
+        ]
+    )
+    shown = lines(tables.parts(answer))
+    assert {"faces", "detector", "face_mmod", "face_landmarks", "24.7", "12.3"} <= words(shown)
+    assert shown[-1].split() == ["attributes", "recognizer", "failed", "face_attributes", "999", "ms"]
+    assert tables.failures(answer) == ["attributes: DEADLINE_EXCEEDED: too late."]
+
+
+def test_models_keep_their_names_and_fold_their_licences_and_reasons() -> None:
+    models = [
+        ModelInfo(
+            service="detector", name="face_landmarks", version="1", task="face-landmarks", reason="out of memory"
+        ),
+        ModelInfo(service="recognizer", name="face_haar", version="1", licence=LICENCE, ready=True),
+    ]
+    shown = words(lines(tables.models(ListModelsResponse(models=models))))
+    assert {"face_landmarks", "face-landmarks", "recognizer", "face_haar", "ready", "memory"} <= shown
+    assert {word for word in LICENCE.split() if len(word) < 9} <= shown
+
+
+def test_a_long_address_is_folded_but_not_cut() -> None:
+    services = [ServiceStatus(service="recognizer", address=ADDRESS, reason=f"recognizer at {ADDRESS} is not ready.")]
+    shown = lines(tables.services(SystemStatusResponse(services=services)))
+    start = shown[0].index("address")
+    assert "".join(line[start : shown[0].index("state")].strip() for line in shown[1:]) == ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("us", "shown"), [(0, "0.0 ms"), (99_949, "99.9 ms"), (99_950, "100 ms"), (999_499, "999 ms"), (999_500, "1.0 s")]
+)
+def test_durations_are_short_at_every_size(us: int, shown: str) -> None:
+    answer = SystemStatusResponse(services=[ServiceStatus(service="detector", serving=True, elapsed_us=us)])
+    assert lines(tables.services(answer))[1].endswith(shown)
