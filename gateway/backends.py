@@ -90,18 +90,18 @@ class Backends:
 
     def find(self, service: str, model: str = "") -> Backend:
         """Who answers for a model; empty: for the service's default. Unsupported when nobody does."""
-        backend = self._routes.get((service, model)) or self._services.get(service)
+        backend = self.answers_for(service, model)
         if backend is None:
             raise Unsupported(f"This gateway has no {service}: IMAGO_{service.upper()} (--{service}) is not set.")
         return backend
 
+    def answers_for(self, service: str, model: str) -> Backend | None:
+        """The model's own address where it has one, else that of its service, else nobody."""
+        return self._routes.get((service, model)) or self._services.get(service)
+
     def offers(self, service: str) -> bool:
         """Whether any model of the service is reachable under some address."""
         return any(backend.service == service for backend in self._by_target.values())
-
-    def route_of(self, service: str, model: str) -> Backend | None:
-        """The address that a model was moved to, if it was."""
-        return self._routes.get((service, model))
 
     def routes_by_model(self, service: str) -> bool:
         """Whether the model matters to where a request of the service goes."""

@@ -26,15 +26,14 @@ class Catalogue:
         self._timeout_s = timeout_s
 
     async def list_models(self, _: gateway_pb2.ListModelsRequest, exchange: Exchange) -> gateway_pb2.ListModelsResponse:
-        """Every model of every address; a moved model is told as its own address tells it."""
+        """Every model that can be asked, as the address to which its requests go tells it."""
         timeout_s = self._within(exchange)
         found: dict[tuple[str, str, str], gateway_pb2.ModelInfo] = {}
         response = gateway_pb2.ListModelsResponse()
 
         async def ask(backend: Backend) -> None:
             for model in await _models(backend, timeout_s):
-                moved_to = self._backends.route_of(backend.service, model.name)
-                if moved_to is None or moved_to is backend:
+                if self._backends.answers_for(backend.service, model.name) is backend:
                     found[model.service, model.name, model.version] = model
 
         for status in await asyncio.gather(*(_status(backend, ask) for backend in self._backends)):
@@ -89,7 +88,7 @@ async def _models(backend: Backend, timeout_s: float) -> list[gateway_pb2.ModelI
             name=entry.name,
             version=entry.version,
             ready=entry.state == _READY,
-            reason=entry.reason,
+            reason=entry.reason or ("" if entry.state == _READY else f"its state is {entry.state}"),
         )
         if model.ready:
             named = service_pb2.ModelConfigRequest(name=entry.name, version=entry.version)
@@ -98,4 +97,5 @@ async def _models(backend: Backend, timeout_s: float) -> list[gateway_pb2.ModelI
             model.licence = config.parameters["imago.licence"].string_value
         return model
 
-    return await asyncio.gather(*(describe(entry) for entry in index.models))
+    # A model without a state lies in the repository, but this process was not told to load it.
+    return await asyncio.gather(*(describe(entry) for entry in index.models if entry.state))

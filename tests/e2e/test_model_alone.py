@@ -23,7 +23,10 @@ def test_a_model_that_moved_to_its_own_address_answers_through_the_gateway_as_be
                     answer = imago.detect_faces(astronaut(), model=model)
                     assert len(answer.detections) == 1
                     assert [timing.model for timing in answer.timing.models] == [model]
-                assert {"face_hog", "face_mmod"} <= {model.name for model in imago.models().models}
+                assert [(model.name, model.ready) for model in imago.models().models] == [
+                    ("face_hog", True),
+                    ("face_mmod", True),
+                ]
                 assert [service.serving for service in imago.status().services] == [True, True]
             with Imago(house.grpc("detector")) as imago, pytest.raises(NotFound, match="face_mmod"):
                 imago.detect_faces(astronaut(), model="face_mmod")

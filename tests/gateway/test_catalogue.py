@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -12,8 +13,9 @@ from tests.gateway.fakes import Context, Detector, gateway, nobody, serving
 class Models(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # untyped stubs
     """A service with these models, by name: task, or None when it is not ready."""
 
-    def __init__(self, **tasks: str | None) -> None:
+    def __init__(self, *, not_loaded: Sequence[str] = (), **tasks: str | None) -> None:
         self._tasks = tasks
+        self._not_loaded = not_loaded
 
     def add_to(self, server: grpc.aio.Server) -> None:
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, server)
@@ -23,6 +25,8 @@ class Models(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mis
         for name, task in self._tasks.items():
             state, reason = ("READY", "") if task is not None else ("UNAVAILABLE", "no memory")
             response.models.add(name=name, version="1", state=state, reason=reason)
+        for name in self._not_loaded:
+            response.models.add(name=name)
         return response
 
     async def ModelConfig(self, request: Any, _: Context) -> Any:
@@ -59,6 +63,37 @@ async def test_a_moved_model_is_told_by_its_own_address_alone() -> None:
         routes = [f"detector/face_mmod={there}", f"detector/face_hog={here}"]
         response = await list_models(detector=here, routes=routes)
     assert [(model.name, model.task) for model in response.models] == [("face_hog", "a"), ("face_mmod", "new")]
+
+
+async def test_a_model_that_an_address_was_not_told_to_load_is_told_by_the_one_that_serves_it() -> None:
+    home, away = Models(face_hog="a", not_loaded=["face_mmod"]), Models(face_mmod="b", not_loaded=["face_hog"])
+    async with serving(home) as here, serving(away) as there:
+        response = await list_models(detector=here, routes=[f"detector/face_mmod={there}"])
+        alone = await list_models(detector=here)
+    assert [(model.name, model.task, model.ready) for model in response.models] == [
+        ("face_hog", "a", True),
+        ("face_mmod", "b", True),
+    ]
+    assert [model.name for model in alone.models] == ["face_hog"]
+
+
+async def test_a_model_that_two_addresses_load_is_told_by_the_one_that_answers() -> None:
+    home, away = Models(landmarks="home"), Models(landmarks="away", face_mmod="b")
+    async with serving(home) as here, serving(away) as there:
+        response = await list_models(detector=here, routes=[f"detector/face_mmod={there}"])
+    assert [(model.name, model.task) for model in response.models] == [("face_mmod", "b"), ("landmarks", "home")]
+
+
+async def test_a_model_that_is_still_loading_is_told_with_its_state() -> None:
+    class Loading(Models):
+        async def RepositoryIndex(self, _: Any, __: Context) -> Any:
+            response = service_pb2.RepositoryIndexResponse()
+            response.models.add(name="face_mmod", state="LOADING")
+            return response
+
+    async with serving(Loading()) as address:
+        (model,) = (await list_models(detector=address)).models
+    assert (model.name, model.ready, model.reason) == ("face_mmod", False, "its state is LOADING")
 
 
 async def test_a_service_that_cannot_be_asked_is_named_with_its_reason() -> None:
