@@ -58,21 +58,22 @@ def faces(  # noqa: PLR0913 - a parameter is a flag
         str, typer.Option("--model", "-m", help="face_hog, face_mmod, face_haar; else the server chooses.")
     ] = "",
     upsample: Annotated[
-        int, typer.Option(help="Double the picture so often, 0..4, for small faces.", show_default=False)
+        int, typer.Option(min=0, max=4, help="Double the picture so often, for small faces.", show_default=False)
     ] = 0,
     longest_side: Annotated[
-        int, typer.Option(metavar="PIXELS", help="Search in at most this size, 64..8192.", show_default=False)
-    ] = 0,
+        int | None, typer.Option(min=64, max=8192, metavar="PIXELS", help="Search in at most this size.")
+    ] = None,
     min_score: Annotated[float | None, typer.Option(help="Least score of a face.")] = None,
     largest_only: Annotated[bool, typer.Option("--largest-only", help="Only the largest face.")] = False,
     haar_scale_factor: Annotated[
-        float | None, typer.Option(help="Growth from one size to the next, 1.01..4.", rich_help_panel=HAAR)
+        float | None, typer.Option(min=1.01, max=4, help="Growth from one size to the next.", rich_help_panel=HAAR)
     ] = None,
     haar_min_neighbours: Annotated[
-        int | None, typer.Option(help="Hits that make a face, 0..100.", rich_help_panel=HAAR)
+        int | None, typer.Option(min=0, max=100, help="Hits that make a face.", rich_help_panel=HAAR)
     ] = None,
     haar_min_size: Annotated[
-        int | None, typer.Option(metavar="PIXELS", help="Least side of a face, 1..8192.", rich_help_panel=HAAR)
+        int | None,
+        typer.Option(min=1, max=8192, metavar="PIXELS", help="Least side of a face.", rich_help_panel=HAAR),
     ] = None,
     at_once: Annotated[int, typer.Option(min=1, max=64, help="Photos sent at the same time.")] = 4,
     as_json: AsJson = False,
@@ -83,7 +84,7 @@ def faces(  # noqa: PLR0913 - a parameter is a flag
     if aligned and crops is None:
         raise typer.BadParameter("it says how faces are cut out: give --crops too.", param_hint="--aligned")
     options = FaceOptions(
-        model=model, upsample=upsample, longest_side=longest_side, largest_only=largest_only, landmarks=landmarks
+        model=model, upsample=upsample, longest_side=longest_side or 0, largest_only=largest_only, landmarks=landmarks
     )
     if min_score is not None:
         options["score_threshold"] = min_score

@@ -92,7 +92,9 @@ class Imago:
         self, image: ImageInput, *, timeout_s: float | None = None, **options: Unpack[FaceOptions]
     ) -> DetectFacesResponse:
         """The faces in a picture, best first, in pixels of the upright original."""
-        request = DetectFacesRequest(image=to_image(image), **options)
+        request = DetectFacesRequest(image=to_image(image))
+        for name, value in options.items():
+            _set(request, name, value)
         return self._call(self._detector.DetectFaces, request, timeout_s)
 
     def analyze(
@@ -148,3 +150,13 @@ class Imago:
             if not isinstance(error, grpc.Call):
                 raise
             raise errors.from_call(error, server=self._server, timeout_s=limit_s) from error
+
+
+def _set(request: Message, name: str, value: object) -> None:
+    """Fills in one field; what the contract's type cannot hold is refused as a server would refuse it."""
+    try:
+        request.MergeFrom(type(request)(**{name: value}))
+    except (TypeError, ValueError) as error:
+        sentence = f"{name} is {value!r}: {error}"
+        violations = (errors.FieldViolation(name, sentence),)
+        raise errors.InvalidRequest(sentence, grpc.StatusCode.INVALID_ARGUMENT, violations=violations) from error

@@ -77,15 +77,24 @@ CLASSES: dict[grpc.StatusCode, type[ImagoClientError]] = {
 # gRPC has no code of its own for "there was nobody": these are the beginnings of what its channel says then.
 NO_ADDRESS = ("errors resolving", "DNS resolution failed")
 NO_CONNECTION = ("connections to all backends failing", "failed to connect to all addresses")
+# What gRPC itself says for a server about an RPC that it does not have.
+NO_METHOD = "Method not found!"
 
 
 def from_call(call: grpc.Call, *, server: str, timeout_s: float) -> ImagoClientError:
     """The error for a call that failed, with the server's own sentence wherever it gave one."""
     code, details = call.code(), call.details() or ""
     if code is grpc.StatusCode.UNAVAILABLE and details.startswith(NO_ADDRESS):
-        return ServerUnreachable(f"No Imago server answers at {server}: is the address right? Nobody knows it.", code)
+        return ServerUnreachable(
+            f"No Imago server answers at {server}: nobody knows this address. It is HOST:PORT, e.g. 127.0.0.1:8081.",
+            code,
+        )
     if code is grpc.StatusCode.UNAVAILABLE and details.startswith(NO_CONNECTION):
-        return ServerUnreachable(f"No Imago server answers at {server}: is it running?", code)
+        return ServerUnreachable(
+            f"No Imago server answers at {server}: is it running, and does it speak gRPC there?", code
+        )
+    if code is grpc.StatusCode.UNIMPLEMENTED and details == NO_METHOD:
+        details = f"{server} does not have this call: a service answers for itself alone, the gateway for all."
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and details.lower() in ("", "deadline exceeded"):
         details = f"{server} did not answer within {timeout_s:g} s."
     if not details:

@@ -30,7 +30,7 @@ def plan(sources: Sequence[Path], output: Path | None) -> list[Job]:
 
     Args:
         sources: Pictures; two may have the same file name in different folders.
-        output: A picture for one source; a folder, made if need be, for any number; None: no pictures.
+        output: A picture for one source; a folder for any number; None: no pictures. Missing folders are made.
 
     Raises:
         OutputError: `output` has a suffix that is not drawn, is one picture for many, or is one of the sources.
@@ -39,7 +39,6 @@ def plan(sources: Sequence[Path], output: Path | None) -> list[Job]:
     if output is None:
         return [Job(source, name, None) for source, name in zip(sources, names, strict=True)]
     if output.is_dir() or not output.suffix:
-        output.mkdir(parents=True, exist_ok=True)
         pictures = [output / f"{name}.jpg" for name in names]
     elif output.suffix.lower() not in SUFFIXES:
         raise OutputError(f"{output} cannot be drawn: its name must end with {', '.join(SUFFIXES)}, or be a folder.")
@@ -51,6 +50,7 @@ def plan(sources: Sequence[Path], output: Path | None) -> list[Job]:
     for picture in pictures:
         if picture.resolve() in inputs:
             raise OutputError(f"{picture} is one of the files to read: give another name or folder.")
+        picture.parent.mkdir(parents=True, exist_ok=True)
     return [Job(*job) for job in zip(sources, names, pictures, strict=True)]
 
 

@@ -144,6 +144,8 @@ def test_json_is_one_object_a_line(run: Run, photo: Path, broken: Path, tmp_path
         (["a.jpg", "-o", "a.gif"], "Invalid value for --output: a.gif cannot be drawn"),
         (["a.jpg", "--aligned"], "give --crops"),
         (["a.jpg", "--upsample", "much"], "--upsample"),
+        (["a.jpg", "--upsample", "-1"], "'--upsample'"),
+        (["a.jpg", "--haar-min-size", "-1"], "'--haar-min-size'"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_refused(
@@ -158,7 +160,9 @@ def test_a_command_line_that_makes_no_sense_is_refused(
 def test_an_address_without_a_server_is_one_sentence(run: Run, photo: Path) -> None:
     result = run("faces", photo, photo, "--server", "unix:/nowhere/imago.sock")
     assert result.exit_code == 1
-    assert result.stderr == "imago: No Imago server answers at unix:/nowhere/imago.sock: is it running?\n"
+    assert result.stderr == (
+        "imago: No Imago server answers at unix:/nowhere/imago.sock: is it running, and does it speak gRPC there?\n"
+    )
 
 
 def test_a_call_that_takes_too_long_is_one_sentence(

@@ -70,6 +70,30 @@ def test_options_reach_the_detector_field_by_field(fake: Fake, client: Imago) ->
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"upsample": -1}, "upsample is -1: Value out of range: -1"),
+        ({"model": 3}, "model is 3: "),
+        ({"hats": True}, 'hats is True: Protocol message DetectFacesRequest has no "hats" field'),
+    ],
+)
+def test_an_option_that_the_contract_cannot_hold_is_refused_by_name(
+    fake: Fake, client: Imago, options: FaceOptions, sentence: str
+) -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        client.detect_faces(b"picture", **options)
+    assert str(caught.value).startswith(sentence)
+    assert [violation.field for violation in caught.value.violations] == list(options)
+    assert fake.requests == []
+
+
+def test_a_call_that_only_the_gateway_has_says_so(fake: Fake, client: Imago) -> None:
+    fake.failures.append(refused(grpc.StatusCode.UNIMPLEMENTED, "Method not found!"))
+    with pytest.raises(errors.Unsupported, match=rf"{fake.address} does not have this call: .* the gateway for all"):
+        client.models()
+
+
 def test_face_options_are_the_fields_of_the_request() -> None:
     fields = {field.name for field in detector_pb2.DetectFacesRequest.DESCRIPTOR.fields}
     assert FaceOptions.__annotations__.keys() == fields - {"image"}
@@ -192,7 +216,7 @@ def test_an_address_without_a_server_is_named() -> None:
     with socket.socket() as taken:  # bound and not listening: nobody else can be there
         taken.bind(("127.0.0.1", 0))
         server = f"127.0.0.1:{taken.getsockname()[1]}"
-        with Imago(server) as client, pytest.raises(errors.ServerUnreachable, match=f"at {server}: is it running?"):
+        with Imago(server) as client, pytest.raises(errors.ServerUnreachable, match=f"at {server}: is it running"):
             client.models()
 
 

@@ -17,6 +17,11 @@ def test_one_photo_can_become_one_picture(tmp_path: Path) -> None:
     assert plan([Path("a.jpg")], tmp_path / "b.PNG")[0].picture == tmp_path / "b.PNG"
 
 
+def test_the_folder_of_one_picture_is_made_too(tmp_path: Path) -> None:
+    plan([Path("a.jpg")], tmp_path / "deep" / "out" / "b.jpg")
+    assert (tmp_path / "deep" / "out").is_dir()
+
+
 def test_many_photos_become_pictures_in_a_folder_that_is_made(tmp_path: Path) -> None:
     jobs = plan([Path("a.jpg"), Path("b.webp")], tmp_path / "deep" / "out")
     assert [job.picture for job in jobs] == [tmp_path / "deep/out/a.jpg", tmp_path / "deep/out/b.jpg"]
