@@ -1,0 +1,93 @@
+"""The ONNX backend computes what the file says, at the precision that the configuration allows."""
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from services.runtime.backends.onnx import OnnxBackend
+from services.runtime.backends.onnx_signature import complete_and_check
+from services.runtime.backends.placement import Placement
+from services.runtime.config import finish_config, read_config
+from services.runtime.errors import InvalidInput, ModelFailed
+from services.runtime.model import InferRequest, Tensors
+from tests.repositories import save_graph, write_config
+
+SIZE = 256
+WEIGHT = np.random.default_rng(1).normal(size=(SIZE, SIZE)).astype(np.float32)
+OPENVINO = 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }'
+
+
+def backend_of(folder: Path) -> OnnxBackend:
+    message = read_config(folder)
+    complete_and_check(message, folder / "1" / "model.onnx")
+    config = finish_config(message, folder)
+    return OnnxBackend(config, folder / "1" / "model.onnx", Placement("m_0", "CPU"), threads=2)
+
+
+def product(root: Path, x: NDArray[np.float32], extra: str) -> NDArray[np.float32]:
+    """X times a fixed matrix, by a model whose configuration has `extra`."""
+    folder = write_config(root, "product", f'backend: "onnxruntime"\nmax_batch_size: 8\n{extra}\n')
+    weight = numpy_helper.from_array(WEIGHT, "w")
+    ends = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", SIZE]) for name in "xy")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [next(ends)], [next(ends)], [weight]
+    )
+    save_graph(folder, graph)
+    (outputs,) = backend_of(folder).infer([InferRequest("product", {"x": x})])
+    assert isinstance(outputs, dict)
+    return outputs["y"]
+
+
+def precisions(listed: str) -> str:
+    return f'{OPENVINO} parameters {{ key: "imago.precisions" value {{ string_value: "{listed}" }} }}'
+
+
+@pytest.mark.parametrize("extra", ["", OPENVINO, precisions("f32")])
+def test_without_a_word_about_bf16_the_result_has_single_precision(tmp_path: Path, extra: str) -> None:
+    x = np.random.default_rng(2).normal(size=(4, SIZE)).astype(np.float32)
+    # Sums of 256 products of about 1 in single precision, in whatever order: well below 1e-3.
+    np.testing.assert_allclose(product(tmp_path, x, extra), x @ WEIGHT, atol=1e-3)
+
+
+def test_bf16_is_used_where_it_is_listed_and_the_cpu_has_it(tmp_path: Path) -> None:
+    x = np.random.default_rng(2).normal(size=(4, SIZE)).astype(np.float32)
+    error = np.abs(product(tmp_path, x, precisions("bf16,f32")) - x @ WEIGHT).max()
+    has_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    # bf16 keeps 8 bits: each factor is off by up to 0.4 %, and the sum of 256 products of about 1 by some 0.1.
+    assert (1e-3 < error < 0.5) if has_bf16 else error < 1e-3
+
+
+def text_model(root: Path) -> OnnxBackend:
+    folder = write_config(root, "text", 'backend: "onnxruntime"\n')
+    ends = (helper.make_tensor_value_info(name, TensorProto.STRING, ["n"]) for name in "xy")
+    save_graph(folder, helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [next(ends)], [next(ends)]))
+    return backend_of(folder)
+
+
+def ask_text(*elements: bytes) -> list[InferRequest]:
+    return [InferRequest("text", {"x": np.array(elements, dtype=object)})]
+
+
+def test_strings_go_through_as_bytes(tmp_path: Path) -> None:
+    (outputs,) = text_model(tmp_path).infer(ask_text("Grüße".encode(), b""))
+    assert isinstance(outputs, dict)
+    assert outputs["y"].tolist() == ["Grüße".encode(), b""]
+
+
+def test_bytes_that_are_no_text_are_the_callers_mistake(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="input 'x' has an element that is not UTF-8"):
+        text_model(tmp_path).infer(ask_text(b"\xff"))
+
+
+def test_a_graph_that_does_not_keep_rows_apart_fails_the_batch(tmp_path: Path) -> None:
+    folder = write_config(tmp_path, "twice", 'backend: "onnxruntime"\nmax_batch_size: 8\n')
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["m", 2])
+    save_graph(folder, helper.make_graph([helper.make_node("Concat", ["x", "x"], ["y"], axis=0)], "g", [x], [y]))
+    rows: list[Tensors] = [{"x": np.ones((1, 2), np.float32)}] * 2
+    with pytest.raises(ModelFailed, match=r"output 'y' has shape \[4, 2\] for a batch of 2"):
+        backend_of(folder).infer([InferRequest("twice", row) for row in rows])
