@@ -3,6 +3,7 @@
 It ignores the image.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
@@ -14,6 +15,16 @@ from services.runtime.config import ModelConfig
 from services.runtime.errors import InvalidInput
 from services.runtime.model import DATATYPES, Tensors
 from services.runtime.typed import preprocess_of, threshold_of
+
+_FIELD_OF_TENSOR = {
+    "IMAGE": "image",
+    "THRESHOLD": "score_threshold",
+    "UPSAMPLE": "upsample",
+    "SCALE_FACTOR": "haar.scale_factor",
+    "MIN_NEIGHBOURS": "haar.min_neighbours",
+    "MIN_SIZE": "haar.min_size",
+}
+_TENSORS = re.compile(rf"\b({'|'.join(_FIELD_OF_TENSOR)})\b")
 
 _ALIGNED_SIDE = 160
 _MARGIN = 0.25
@@ -114,6 +125,14 @@ def read_options(request: detector_pb2.DetectFacesRequest) -> FaceOptions:
         crops=_crops(request.crops) if request.HasField("crops") else None,
         for_model=tuple(_for_model(request)),
     )
+
+
+def in_words_of_the_contract(refusal: InvalidInput) -> InvalidInput:
+    """What a model says of its tensors, said of the fields that the caller sent."""
+    sentence = _TENSORS.sub(lambda found: _FIELD_OF_TENSOR[found[0]], str(refusal))
+    # Where it names two, as in "IMAGE is 4000x3000 and UPSAMPLE 2", the option is what the caller can change.
+    named = _TENSORS.findall(str(refusal))
+    return InvalidInput(sentence, field=_FIELD_OF_TENSOR[named[-1]] if named else refusal.field)
 
 
 def _for_model(request: detector_pb2.DetectFacesRequest) -> Iterator[ModelOption]:

@@ -11,8 +11,9 @@ import grpc
 import numpy as np
 
 from imago.v1 import detector_pb2, detector_pb2_grpc, image_pb2
-from services.detector.options import CropOptions, FaceOptions, read_options
+from services.detector.options import CropOptions, FaceOptions, in_words_of_the_contract, read_options
 from services.detector.pipeline import Faces, choose_faces, cut_faces, in_original
+from services.runtime.errors import InvalidInput
 from services.runtime.images import DecodedImage, ImageDecoder
 from services.runtime.model import Engine
 from services.runtime.server import ServiceContext
@@ -49,7 +50,10 @@ class DetectorServicer(detector_pb2_grpc.DetectorServiceServicer):
         )
         tensors = options.tensors(model)
         image = await decode_image(request.image, self._decoder, longest_side=options.longest_side_for(model))
-        outputs = await call.infer(model, request.version, tensors | {"IMAGE": image.pixels})
+        try:
+            outputs = await call.infer(model, request.version, tensors | {"IMAGE": image.pixels})
+        except InvalidInput as error:
+            raise in_words_of_the_contract(error) from None
         faces = choose_faces(outputs, options.least_score(model), largest_only=options.largest_only)
         if options.needs_landmarks:
             faces = await self._with_landmarks(call, faces, image)

@@ -43,6 +43,7 @@ def raw(**changes: Any) -> image_pb2.Image:
         ({"longest_side": 63}, "longest_side", "longest_side is 63; it must be 64 to 8192"),
         ({"longest_side": 8193}, "longest_side", "longest_side is 8193; it must be 64 to 8192"),
         ({"score_threshold": np.nan}, "score_threshold", "score_threshold is nan; it must be a finite number"),
+        ({"score_threshold": -9}, "score_threshold", "score_threshold is -9.0; it must be at least -1.0"),
         ({"version": "one"}, "version", "version is 'one'; it must be a decimal number, or empty"),
         (
             {"model": "face_landmarks"},
