@@ -3,6 +3,7 @@
 It knows media types and protobuf JSON; services judge the values.
 """
 
+import json
 import re
 from collections.abc import AsyncIterator
 
@@ -76,7 +77,8 @@ def parse_json(text: bytes, method: Method, *, where: str = "") -> Message:
         json_format.Parse(text, request, max_recursion_depth=_MOST_NESTING)
     except (json_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         sentence = " ".join(str(error).split())[:_LONGEST_SENTENCE]
-        raise InvalidInput(f"{where}{sentence}", field=_field_in(sentence)) from None
+        field, sentence = _value_for_object(text, request) or (_field_in(sentence), sentence)
+        raise InvalidInput(f"{where}{sentence}", field=field) from None
     return request
 
 
@@ -140,6 +142,23 @@ async def _set_image(request: Message, name: str, file: UploadFile) -> None:
     if image.WhichOneof("source"):
         raise InvalidInput(f"{name} is given twice", field=name)
     image.encoded = await file.read()
+
+
+def _value_for_object(text: bytes, request: Message) -> tuple[str, str] | None:
+    """Name and sentence of the first field that must be an object and is none, e.g. an image sent as bare base64.
+
+    Protobuf's parser takes a string for a list of field names, and complains of its first letter.
+    """
+    try:
+        sent = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    for field in request.DESCRIPTOR.fields:
+        kind, value = field.message_type, sent.get(field.json_name)
+        if kind and kind.file.package.startswith("imago.") and not field.is_repeated and isinstance(value, str | int):
+            known = ", ".join(each.json_name for each in kind.fields)
+            return field.json_name, f"{field.json_name} must be a JSON object with some of the fields {known}"
+    return None
 
 
 def _field_in(sentence: str) -> str:

@@ -160,9 +160,11 @@ async def test_a_media_type_that_nobody_reads_is_refused_with_those_that_are(
         (b'{"upsample": "many"}', "upsample", "many"),
         (b'{"largestOnly": 3}', "largestOnly", ""),
         (b'{"image": {"encoded": "a"}}', "image.encoded", ""),
+        (b'{"image": "/9j/4AAQ"}', "image", "image must be a JSON object with some of the fields encoded, raw"),
+        (b'{"haar": 3}', "haar", "haar must be a JSON object with some of the fields scaleFactor, minNeighbours"),
         (b'{"image": {"encoded": "", "raw": {}}}', "image", "oneof"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 async def test_json_that_is_no_request_names_the_field(body: bytes, field: str, words: str) -> None:
     async with serving(Detector()) as address, gateway(detector=address) as door:
