@@ -50,6 +50,13 @@ class GatewaySettings(ProcessSettings):
     rest_max_in_flight: int = Field(default=64, ge=1)
     """Most REST calls at once; further ones are refused. With rest-body-mib it bounds the memory of uploads."""
 
+    @field_validator("detector", "generator", "translator", "recognizer")
+    @classmethod
+    def _addresses_are_of_grpc(cls, address: str) -> str:
+        if address.startswith(("http://", "https://")):
+            raise ValueError("gRPC has no URLs: write dns:///host:port")
+        return address
+
     @field_validator("routes")
     @classmethod
     def _routes_can_be_read(cls, routes: list[str]) -> list[str]:

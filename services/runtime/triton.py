@@ -4,6 +4,7 @@ It carries deadline and cancellation there and errors back. It batches nothing, 
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from math import inf
@@ -31,6 +32,8 @@ from services.runtime.errors import (
     Unsupported,
 )
 from services.runtime.model import InferRequest, InferResponse, ModelTiming, Parameter, Tensor, Tensors
+
+_log = logging.getLogger(__name__)
 
 _ERRORS: dict[str, type[ImagoError]] = {
     str(code): error
@@ -139,6 +142,7 @@ class TritonEngine:
             StartupError: it has not said so after `patience_s` seconds.
         """
         give_up_at = monotonic() + patience_s
+        _log.info("waiting for Triton", extra={"address": self._url, "patience_s": patience_s})
         while not await self._is_ready(give_up_at - monotonic()):
             if monotonic() >= give_up_at:
                 raise StartupError(f"Triton at {self._url} was not ready within {patience_s:g} s")

@@ -39,3 +39,11 @@ def test_a_route_that_cannot_be_read_is_one_line_and_exit_code_2(capsys: pytest.
     (line,) = capsys.readouterr().err.splitlines()
     assert "IMAGO_ROUTES" in line
     assert "'detector=a:1' is not service/model=address" in line
+
+
+def test_a_url_is_no_address_of_a_service(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        told("--detector", "http://d:8001")
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("--detector (IMAGO_DETECTOR) is 'http://d:8001': gRPC has no URLs: write dns:///host:port")

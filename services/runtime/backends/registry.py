@@ -91,7 +91,8 @@ def backend_kind(message: model_config_pb2.ModelConfig, folder: Path) -> Backend
         found = [name for name, kind in _KINDS.items() if kind.model_file in files]
         name = found[0] if found else ""
     if name not in _KINDS:
-        asked = f"backend '{name}' is not served" if name else "no backend is named and no model file is known"
+        known_files = " or ".join(kind.model_file for kind in _KINDS.values())
+        asked = f"backend '{name}' is not served" if name else f"names no backend and no version has a {known_files}"
         raise ConfigError(f"model '{message.name}': {asked}; known backends: {', '.join(_KINDS)}")
     message.backend = name
     return _KINDS[name]

@@ -205,9 +205,13 @@ async def test_nobody_learns_where_an_unreachable_triton_is(unused_tcp_port: int
     await engine.close()
 
 
-async def test_a_triton_that_never_comes_is_the_operators_to_find(connect: Connect, unused_tcp_port: int) -> None:
+async def test_a_triton_that_never_comes_is_the_operators_to_find(
+    connect: Connect, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     await (await connect(FakeBackend())).wait_until_ready(patience_s=10)
     engine = TritonEngine(f"127.0.0.1:{unused_tcp_port}", max_message_bytes=MAX_MESSAGE_BYTES)
     with pytest.raises(StartupError, match=f"Triton at 127.0.0.1:{unused_tcp_port} was not ready within 0.1 s"):
         await engine.wait_until_ready(patience_s=0.1)
+    assert "waiting for Triton" in caplog.messages
     await engine.close()
