@@ -14,10 +14,11 @@ from typing import Any, cast
 from uuid import uuid4
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import StatusCode
 from grpc.aio import BaseError, InternalError, UsageError
 
-from services.runtime.errors import ImagoError, ModelFailed
+from services.runtime.errors import ImagoError, InvalidInput, ModelFailed
 from services.runtime.process.admission import Admission
 from services.runtime.process.calls import ABOUT_THE_PROCESS, CallRecorder
 from services.runtime.process.incoming import Incoming, StreamContext
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 """What answers a call: gets the request (or an iterator of them), returns the response (or writes them)."""
+
+Deserializer = Callable[[bytes], Any]
 
 
 class _Wrapper(grpc.aio.ServerInterceptor, ABC):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -60,7 +63,11 @@ class _Wrapper(grpc.aio.ServerInterceptor, ABC):  # type: ignore[type-arg]  # ge
         )
         make, behaviour = next((make, behaviour) for make, behaviour in kinds if behaviour)
         wrapped = self.wrap(method, _as_coroutine_function(behaviour), handler)
-        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+        return make(wrapped, self.deserializer(handler), handler.response_serializer)
+
+    def deserializer(self, handler: Any) -> Deserializer | None:
+        """What reads the requests of `handler`."""
+        return handler.request_deserializer  # type: ignore[no-any-return]
 
 
 def _as_coroutine_function(behaviour: Any) -> Behaviour:
@@ -86,12 +93,34 @@ class ErrorInterceptor(_Wrapper):
         super().__init__()
         self._recorder = recorder or CallRecorder()
 
+    def deserializer(self, handler: Any) -> Deserializer | None:
+        """Bytes that are no message are the client's mistake; gRPC would answer UNKNOWN.
+
+        What gRPC reads before a handler runs it cannot pass on as an exception, so there the exception is the request.
+        """
+        deserialize = handler.request_deserializer
+        if deserialize is None:
+            return None
+
+        def read(data: bytes) -> Any:
+            try:
+                return deserialize(data)
+            except DecodeError as error:
+                malformed = InvalidInput(f"the request is malformed: {error}")
+                if handler.request_streaming:
+                    raise malformed from None
+                return malformed
+
+        return read
+
     def wrap(self, method: str, behaviour: Behaviour, _: Any) -> Behaviour:
         finished = self._recorder.finished
 
         async def guarded(request: Any, context: Context) -> Any:
             started = perf_counter_ns()
             try:
+                if isinstance(request, InvalidInput):
+                    raise request
                 response = await behaviour(request, context)
             except BaseException as error:
                 code, text = _diagnose(method, context, error)

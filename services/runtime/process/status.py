@@ -45,7 +45,8 @@ def code_of(error: ImagoError) -> StatusCode:
 
 def status_of(error: ImagoError) -> Status:
     """The `google.rpc.Status`: a `BadRequest` detail names a wrong field, a `RetryInfo` says when to come back."""
-    sentence = str(error).encode()[:_MAX_SENTENCE_BYTES].decode(errors="ignore")
+    text = str(error)[:_MAX_SENTENCE_BYTES]
+    sentence = text.encode(errors="replace")[:_MAX_SENTENCE_BYTES].decode(errors="ignore")
     status = Status(code=code_of(error).value[0], message=sentence)
     if isinstance(error, InvalidInput) and error.field:
         violation = BadRequest.FieldViolation(field=error.field, description=sentence)

@@ -4,6 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
@@ -194,3 +195,26 @@ async def test_a_server_whose_handler_for_a_method_changes_calls_the_new_one(ser
 
     channel = await serve((ErrorInterceptor(),), lambda server: server.add_generic_rpc_handlers((Fresh(),)))
     assert [await channel.unary_unary("/fresh.Service/Call")(b"") for _ in range(2)] == [b"1", b"2"]
+
+
+def unreadable(_: bytes) -> Any:
+    raise DecodeError("Error parsing message")
+
+
+async def test_bytes_that_are_no_message_are_the_callers_mistake(door: Door) -> None:
+    channel = await door.open(
+        Call=grpc.unary_unary_rpc_method_handler(raising(AssertionError("never runs")), unreadable),
+        Stream=grpc.stream_stream_rpc_method_handler(echo_stream, unreadable),
+    )
+    alone = await failure(channel.unary_unary(CALL)(b"\xff"))
+    stream = channel.stream_stream("/test.Service/Stream")()
+    await stream.write(b"\xff")
+    in_stream = await failure(stream.read())
+    for caught in (alone, in_stream):
+        assert caught.code() is StatusCode.INVALID_ARGUMENT
+        assert caught.details() == "the request is malformed: Error parsing message"
+
+
+async def echo_stream(requests: Any, context: Any) -> None:
+    async for request in requests:
+        await context.write(request)

@@ -56,3 +56,7 @@ def test_an_error_without_details_needs_no_trailers() -> None:
 def test_a_sentence_is_cut_to_what_trailers_can_carry_and_stays_valid_text() -> None:
     message = status_of(errors.InvalidInput("ä" * 5000, field="image")).message
     assert message == "ä" * 500
+
+
+def test_text_that_utf8_does_not_know_still_becomes_a_sentence() -> None:
+    assert status_of(errors.ModelFailed("odd \udcff letter")).message == "odd ? letter"
