@@ -17,6 +17,9 @@ from services.runtime.model import DATATYPES, InferRequest, InferResponse, Param
 
 MAX_MESSAGE_BYTES = 2**31 - 1
 
+MAX_RANK = 64
+"""Dimensions that numpy can hold. A shape is counted before it is multiplied: a million lengths last minutes."""
+
 DATATYPE_NAMES = {dtype: name for name, dtype in DATATYPES.items()}
 
 _CONTENTS_FIELDS = {
@@ -153,11 +156,12 @@ def _from_contents(tensor: Any, config: ModelConfig, *, also_raw: bool) -> Tenso
 
 
 def _from_bytes_elements(elements: list[bytes], tensor: Any, config: ModelConfig) -> Tensor:
-    shape = tuple(tensor.shape)
+    shape = _shape(tensor, config)
     if prod(shape) != len(elements):
+        got = len(elements) if len(elements) < prod(shape) else f"at least {len(elements)}"
         raise InvalidInput(
             f"expected {prod(shape)} string elements for inference input '{tensor.name}' "
-            f"for model '{config.name}', got {len(elements)}",
+            f"for model '{config.name}', got {got}",
             field=tensor.name,
         )
     array = np.empty(len(elements), np.object_)
@@ -166,10 +170,13 @@ def _from_bytes_elements(elements: list[bytes], tensor: Any, config: ModelConfig
 
 
 def _split_bytes(tensor: Any, raw: bytes, config: ModelConfig) -> list[bytes]:
-    """Elements of a raw BYTES tensor: each a little-endian 32-bit length and so many bytes."""
-    elements = []
-    at, end = 0, len(raw)
-    while at < end:
+    """Elements of a raw BYTES tensor: each a little-endian 32-bit length and so many bytes.
+
+    Ends one element beyond those that the shape announces: millions of surplus ones would hold up everybody else.
+    """
+    elements: list[bytes] = []
+    at, end, announced = 0, len(raw), prod(tensor.shape)
+    while at < end and len(elements) <= announced:
         left = end - at - _LENGTH.size
         length = _LENGTH.unpack_from(raw, at)[0] if left >= 0 else 0
         if left < length:
@@ -186,11 +193,23 @@ def _split_bytes(tensor: Any, raw: bytes, config: ModelConfig) -> list[bytes]:
 
 
 def _shape(tensor: Any, config: ModelConfig) -> tuple[int, ...]:
+    if len(tensor.shape) > MAX_RANK:
+        raise InvalidInput(
+            f"input '{tensor.name}' for model '{config.name}' has {len(tensor.shape)} dimensions; "
+            f"a tensor has at most {MAX_RANK}",
+            field=tensor.name,
+        )
     shape = tuple(tensor.shape)
     if shape and min(shape) < 0:
         raise InvalidInput(
             f"All input dimensions should be specified for input '{tensor.name}' for model '{config.name}', "
             f"got [{','.join(map(str, shape))}]",
+            field=tensor.name,
+        )
+    if 0 in shape and prod(filter(None, shape)) > MAX_MESSAGE_BYTES:  # it has no bytes, so no size betrays it
+        raise InvalidInput(
+            f"input '{tensor.name}' for model '{config.name}' has shape [{','.join(map(str, shape))}], "
+            "whose lengths above 0 alone are more than a message can hold",
             field=tensor.name,
         )
     return shape

@@ -157,6 +157,31 @@ def test_a_tensor_that_contradicts_itself_is_refused(inputs: list[Any], raws: li
     assert str(refusal.value).endswith(complaint)
 
 
+@pytest.mark.parametrize("datatype", ["FP32", "BYTES"])
+@pytest.mark.parametrize(
+    ("shape", "complaint"),
+    [
+        ((1,) * 65, "has 65 dimensions; a tensor has at most 64"),
+        ((2**62,) * 1_000_000, "has 1000000 dimensions"),  # their product alone would take minutes
+        ((0, 2**62), "whose lengths above 0 alone are more than a message can hold"),
+        ((0, 2**31, 2), "whose lengths above 0 alone"),
+    ],
+    ids=["rank", "million", "zero", "product"],
+)  # fmt: skip
+@pytest.mark.parametrize("content", [{"raw_input_contents": [b""]}, {}], ids=["raw", "typed"])
+def test_a_shape_that_no_array_can_have_is_refused(
+    datatype: str, shape: tuple[int, ...], complaint: str, content: dict[str, Any]
+) -> None:
+    typed: dict[str, Any] = {} if content else {"contents": {}}
+    with pytest.raises(InvalidInput, match=complaint):
+        read(message(inputs=[tensor(datatype, shape, **typed)], **content))
+
+
+def test_surplus_byte_strings_are_refused_without_making_them_all() -> None:
+    with pytest.raises(InvalidInput, match="expected 2 string elements .* got at least 3"):
+        read(message(inputs=[tensor("BYTES")], raw_input_contents=[bytes(4 * 10_000_000)]))
+
+
 @pytest.mark.parametrize(
     ("key", "field", "value", "complaint"),
     [
