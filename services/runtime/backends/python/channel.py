@@ -25,6 +25,9 @@ NamedTensor = tuple[str, NDArray[Any]]
 INLINE_BYTES = 32 * 1024
 """Tensors of at most this many bytes in all ride in the socket: cheaper than a segment's bookkeeping."""
 
+MOST_BYTES = 2**31 - 1
+"""Of the tensors of one message: more than any gRPC message holds. A view can announce more than there is memory."""
+
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 _PREFIX = struct.Struct("<II")  # lengths of the header and of the tensors inline
 _LENGTH = struct.Struct("<I")
@@ -65,8 +68,11 @@ class Channel:
 
         Raises:
             ChannelClosed: the peer is gone.
+            ValueError: the tensors are larger than `MOST_BYTES`; nothing was sent.
         """
         layout, sources, size = _lay_out(tensors)
+        if size > MOST_BYTES:
+            raise ValueError(f"tensors of {size} bytes are too large for a message, which holds {MOST_BYTES}")
         with self._sending:
             self._lent.give_back([self._came_back.popleft() for _ in range(len(self._came_back))])
             envelope: dict[str, Any] = {**header, "tensors": layout}

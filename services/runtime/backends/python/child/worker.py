@@ -18,6 +18,9 @@ from services.runtime.backends.python.child.pb_tensor import Tensor, TritonModel
 Log = Callable[[str, str], None]
 """Takes a level's name and a text."""
 
+LONGEST_FAILURE = 1000
+"""Some exceptions print the array that they are about."""
+
 
 class Collected:
     """The response of an ordinary request whose model sends it instead of returning it."""
@@ -64,9 +67,9 @@ def describe(response: InferenceResponse, tensors: list[NamedTensor]) -> dict[st
 
 
 def describe_failure(error: BaseException) -> str:
-    """An exception in one line, without its traceback."""
+    """An exception in one line of at most `LONGEST_FAILURE` characters, without its traceback."""
     text = str(error) if isinstance(error, TritonModelException) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    return " ".join(text[:LONGEST_FAILURE].split())
 
 
 def _serve_batch(channel: Channel, model: Model, log: Log, message: Message) -> bool:

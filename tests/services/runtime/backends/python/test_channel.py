@@ -117,3 +117,10 @@ def test_both_ends_learn_that_the_other_is_gone(ends: tuple[Channel, Channel]) -
         right.send({"op": "test"}, [("X", np.zeros(INLINE_BYTES))])
     with pytest.raises(ChannelClosed):
         left.send({"op": "test"})
+
+
+def test_a_view_that_announces_more_than_a_message_holds_is_refused(ends: tuple[Channel, Channel]) -> None:
+    sender, receiver = ends
+    with pytest.raises(ValueError, match=f"tensors of {4 * 2**40} bytes are too large"):
+        sender.send({}, [("x", np.broadcast_to(np.float32(1), (2**40,)))])
+    assert [tensor.tolist() for tensor in carry(sender, receiver, np.ones(1))] == [[1.0]]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from services.runtime.backends.python.child import pb_utils
+from services.runtime.backends.python.child.worker import LONGEST_FAILURE, describe_failure
 
 CONFIG: dict[str, Any] = {"input": [{"name": "X", "dims": [1]}], "output": [{"name": "Y"}]}
 
@@ -119,3 +120,8 @@ def test_what_a_configuration_says_is_not_contradicted(method: str, argument: An
 def test_another_scheduler_is_not_replaced() -> None:
     with pytest.raises(ValueError, match="'sequence_batching'"):
         completed().set_dynamic_batching()
+
+
+def test_a_failure_that_prints_an_array_stays_one_short_line() -> None:
+    assert describe_failure(ValueError("1 2\n" * 10**6)).startswith("ValueError: 1 2 1 2 1 2")
+    assert len(describe_failure(ValueError("1 2\n" * 10**6))) <= LONGEST_FAILURE
