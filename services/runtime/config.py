@@ -4,13 +4,15 @@ The format is Triton's own `ModelConfig` protobuf, taken from `tritonclient`: th
 where tensors come from and how they are computed.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from google.protobuf import text_format
+from google.protobuf.message import Message
 from tritonclient.grpc import model_config_pb2
 
 from services.runtime.errors import StartupError
@@ -101,6 +103,10 @@ def read_config(folder: Path) -> model_config_pb2.ModelConfig:
             text_format.Parse(path.read_text(encoding="utf-8"), message)
         except (text_format.ParseError, UnicodeDecodeError) as error:
             raise ConfigError(f"model '{folder.name}': {CONFIG_FILE} does not parse: {error}") from None
+        for complaint in _nameless_enums(message):
+            raise ConfigError(f"model '{folder.name}': {complaint}")
+    elif os.path.lexists(path):
+        raise ConfigError(f"model '{folder.name}': {CONFIG_FILE} is not a file, or a link to nothing")
     if message.name not in ("", folder.name):
         raise ConfigError(f"model '{folder.name}': {CONFIG_FILE} says name '{message.name}'; it must be the folder's")
     message.name = folder.name
@@ -121,6 +127,31 @@ def finish_config(message: model_config_pb2.ModelConfig, folder: Path | None) ->
     return ModelConfig(message=message, inputs=inputs, outputs=outputs, labels=labels)
 
 
+def named_file(folder: Path, name: str) -> Path:
+    """The file in `folder` that a configuration calls `name`.
+
+    The name must not lead out. What stands there may: a link is the decision of whoever fills the repository, and
+    Kubernetes makes volumes of links.
+
+    Raises:
+        ValueError: it leads out, or cannot be a name.
+    """
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or ".." in parts.parts or "\0" in name:
+        raise ValueError(f"'{name}' leaves the folder '{folder.name}'")
+    return folder / parts
+
+
+def _nameless_enums(message: Message) -> Iterator[str]:
+    """Numbers where an enum's name belongs, which protobuf accepts although no name has them."""
+    for field, value in message.ListFields():
+        for item in value if field.is_repeated else [value]:
+            if isinstance(item, Message):
+                yield from _nameless_enums(item)
+            elif field.enum_type and item not in field.enum_type.values_by_number:
+                yield f"{field.name} is {item}; known are {', '.join(field.enum_type.values_by_name)}"
+
+
 def _specs(message: model_config_pb2.ModelConfig, tensors: Iterable[Any]) -> Iterator[TensorSpec]:
     batch_axis = (-1,) if message.max_batch_size > 0 else ()
     for tensor in tensors:
@@ -135,10 +166,11 @@ def _specs(message: model_config_pb2.ModelConfig, tensors: Iterable[Any]) -> Ite
 
 def _labels(folder: Path, model: str, output: TensorSpec) -> tuple[str, ...]:
     try:
-        return tuple((folder / output.label_filename).read_text(encoding="utf-8").splitlines())
-    except OSError as error:
+        return tuple(named_file(folder, output.label_filename).read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"model '{model}': output '{output.name}' names label_filename '{output.label_filename}': {error.strerror}"
+            f"model '{model}': output '{output.name}' names label_filename '{output.label_filename}': {why}"
         ) from None
 
 

@@ -1,12 +1,17 @@
 """Finds model folders and their versions on disk, as Triton lays them out. It loads nothing."""
 
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from tritonclient.grpc import model_config_pb2
 
-from services.runtime.config import CONFIG_FILE, ConfigError
+from services.runtime.config import CONFIG_FILE, ConfigError, named_file
 from services.runtime.errors import StartupError
+
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+"""A version fits 64 bits."""
 
 
 def find_models(roots: Sequence[Path]) -> dict[str, Path]:
@@ -42,8 +47,7 @@ def _is_model(path: Path) -> bool:
 
 def _numbers(folder: Path) -> list[int]:
     """Version folders, oldest first: decimal names without a leading zero, as Triton reads them."""
-    names = [path.name for path in folder.iterdir() if path.is_dir()]
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit() and not name.startswith("0"))
+    return sorted(int(path.name) for path in folder.iterdir() if _VERSION.fullmatch(path.name) and path.is_dir())
 
 
 def served_versions(message: model_config_pb2.ModelConfig, folder: Path) -> list[int]:
@@ -59,19 +63,22 @@ def served_versions(message: model_config_pb2.ModelConfig, folder: Path) -> list
     if policy.WhichOneof("policy_choice") == "all":
         return found
     if policy.WhichOneof("policy_choice") == "specific":
-        missing = sorted(set(policy.specific.versions) - set(found))
-        if missing:
-            raise ConfigError(f"model '{message.name}': version_policy names {missing}, but the versions are {found}")
-        return sorted(policy.specific.versions)
+        wanted = sorted(set(policy.specific.versions))
+        missing = [version for version in wanted if version not in found]
+        if missing or not wanted:
+            raise ConfigError(
+                f"model '{message.name}': version_policy names {missing or 'no version'}, but the versions are {found}"
+            )
+        return wanted
     return found[-max(1, policy.latest.num_versions) :]
 
 
 def require_file(message: model_config_pb2.ModelConfig, folder: Path, version: int, default: str) -> None:
     """Raises ConfigError when the version's model file is missing or leaves its folder."""
     name = message.default_model_filename or default
-    version_folder = folder / str(version)
-    path = version_folder / name
-    if not path.resolve().is_relative_to(version_folder.resolve()):
-        raise ConfigError(f"model '{message.name}': default_model_filename '{name}' leaves the version's folder")
-    if not path.is_file():
+    try:
+        path = named_file(folder / str(version), name)
+    except ValueError as error:
+        raise ConfigError(f"model '{message.name}': default_model_filename {error}") from None
+    if not os.path.isfile(path):  # unlike Path.is_file it raises for no name
         raise ConfigError(f"model '{message.name}' version {version}: '{folder.name}/{version}/{name}' is not there")

@@ -1,8 +1,10 @@
 """Every model that this process serves: loads them all, warms them, finds them by name and version."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +19,9 @@ from services.runtime.telemetry import Metrics, ModelStatistics
 from services.runtime.warmup import warmup_batches
 
 State = Literal["", "LOADING", "READY", "UNAVAILABLE"]
+
+_VERSION = re.compile(r"[0-9]{1,18}")
+"""What fits the 64 bits of Triton's versions; Python itself refuses to read numbers of thousands of digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ class ModelRepository:
         Raises:
             StartupError: one line about the first model that cannot be served; nothing stays loaded then.
         """
-        self._folders = find_models(self._roots)
+        try:
+            self._folders = find_models(self._roots)
+        except OSError as error:
+            raise StartupError(f"the model repository cannot be read: {error}") from None
         unknown = sorted(set(self._wanted) - self._folders.keys())
         if unknown:
             raise StartupError(f"--load-model names {unknown}; the repositories hold {sorted(self._folders)}")
@@ -73,9 +81,10 @@ class ModelRepository:
         Raises:
             NotFound, Unavailable, InvalidInput: in Triton's words.
         """
-        if version and not (version.isascii() and version.isdigit()):
+        if version and not _VERSION.fullmatch(version):
             raise InvalidInput(
-                f"failed to get model version from specified version string '{version}' (details: it is not a number)",
+                f"failed to get model version from specified version string '{version[:40]}' "
+                "(details: it is not a number of at most 18 digits)",
                 field="model_version",
             )
         versions = self._models.get(name)
@@ -121,13 +130,23 @@ class ModelRepository:
             self._metrics.unregister(model.statistics)
 
     async def _load_model(self, name: str) -> None:
-        folder = self._folders[name]
+        try:
+            await self._load_folder(name, self._folders[name])
+        except OSError as error:
+            raise ConfigError(f"model '{name}' cannot be read: {error}") from None
+
+    async def _load_folder(self, name: str, folder: Path) -> None:
         message = await asyncio.to_thread(read_config, folder)
         kind = backend_kind(message, folder)
         versions = served_versions(message, folder)
         for version in versions:
             require_file(message, folder, version, kind.model_file)
-        await asyncio.to_thread(kind.complete, message, folder, versions[-1])
+        # Not in the loop's executor, for which a process that is told to stop waits, however long a model thinks.
+        thread = InstanceThread(f"{name} configuration")
+        try:
+            await thread.call(partial(kind.complete, message, folder, versions[-1]))
+        finally:
+            thread.stop()
         config = finish_config(message, folder)
         served = await asyncio.gather(*(self._load_version(config, kind, folder, version) for version in versions))
         self._models[name] = {model.version: model for model in served}

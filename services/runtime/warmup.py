@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from struct import error as StructError  # noqa: N812 - it is a class
 from typing import Any
 
 import numpy as np
 from tritonclient.utils import deserialize_bytes_tensor
 
-from services.runtime.config import DATATYPE_OF, ConfigError, ModelConfig
+from services.runtime.config import DATATYPE_OF, ConfigError, ModelConfig, named_file
 from services.runtime.model import DATATYPES, InferRequest, Tensor
 
 WARMUP_FOLDER = "warmup"
@@ -35,17 +36,14 @@ def _tensor(config: ModelConfig, folder: Path, name: str, spec: Any) -> Tensor:
         raise ConfigError(f"model '{config.name}': model_warmup input '{name}' needs a data_type and fixed dims")
     try:
         return _fill(spec, folder, shape, datatype)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError, StructError) as error:
         raise ConfigError(f"model '{config.name}': model_warmup input '{name}': {error}") from None
 
 
 def _fill(spec: Any, folder: Path, shape: tuple[int, ...], datatype: str) -> Tensor:
     dtype = DATATYPES[datatype]
     if spec.WhichOneof("input_data_type") == "input_data_file":
-        path = (folder / WARMUP_FOLDER / spec.input_data_file).resolve()
-        if not path.is_relative_to((folder / WARMUP_FOLDER).resolve()):
-            raise ValueError(f"input_data_file '{spec.input_data_file}' leaves the model's folder")
-        data = path.read_bytes()
+        data = named_file(folder / WARMUP_FOLDER, spec.input_data_file).read_bytes()
         flat = deserialize_bytes_tensor(data) if datatype == "BYTES" else np.frombuffer(data, dtype)
         return flat.reshape(shape)
     if datatype == "BYTES":

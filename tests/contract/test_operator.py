@@ -12,14 +12,16 @@ from tests.contract.models import SIMPLE
 from tests.processes import ROOT
 from tests.repositories import write_config, write_scale
 
+FLAGS = ("--host=127.0.0.1", "--grpc-port=0", "--http-port=0", "--log-format=text")
+COMMAND = (sys.executable, "-m", "services.runtime", *FLAGS)
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'protos'}"}
+
 
 def run(*arguments: object) -> tuple[int, list[str]]:
     """The exit code of `python -m services.runtime` and the lines that tell why."""
-    flags = ["--host=127.0.0.1", "--grpc-port=0", "--http-port=0", "--log-format=text", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'protos'}"}
     ended = subprocess.run(
-        [sys.executable, "-m", "services.runtime", *flags],
-        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env=environment,
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env=ENVIRONMENT,
     )  # fmt: skip
     return ended.returncode, [line for line in ended.stderr.splitlines() if "INFO" not in line]
 
@@ -66,3 +68,29 @@ def test_mistake(tmp_path: Path, make: Callable[[Path], list[str]], complaint: s
     assert len(lines) == 1, lines
     assert complaint in lines[0]
     assert "Traceback" not in lines[0]
+
+
+SLOW_TO_CONFIGURE = """
+class TritonPythonModel:
+    @staticmethod
+    def auto_complete_config(config):
+        open({gate!r}, "rb").read()
+
+    def execute(self, requests):
+        return []
+"""
+
+
+def test_a_server_ends_when_told_to_however_long_a_model_takes_to_configure_itself(tmp_path: Path) -> None:
+    gate, version = tmp_path / "gate", tmp_path / "models" / "slow" / "1"
+    os.mkfifo(gate)
+    version.mkdir(parents=True)
+    (version / "model.py").write_text(SLOW_TO_CONFIGURE.format(gate=str(gate)))
+    command = [*COMMAND, f"--model-repository={tmp_path / 'models'}"]
+    with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL) as server:
+        try:
+            with gate.open("wb"):  # returns when the model has opened its end
+                server.terminate()
+                assert server.wait(20) == 0
+        finally:
+            server.kill()

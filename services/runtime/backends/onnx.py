@@ -3,6 +3,7 @@
 A batch is gathered along axis 0, run once, and cut again. It ignores queues and where requests come from.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class OnnxBackend:
     def __init__(self, config: ModelConfig, model_file: Path, placement: Placement, *, threads: int) -> None:
         self._config = config
         accelerator = _accelerator(config, placement)
-        threads = int(config.parameter("intra_op_thread_count") or threads)
+        threads = _threads(config, "intra_op_thread_count", threads)
         try:
             if accelerator == "openvino":
                 self._run = _open_openvino(config, model_file, threads)
@@ -91,6 +92,14 @@ class OnnxBackend:
         ]
 
 
+def _threads(config: ModelConfig, key: str, default: int) -> int:
+    """The number of threads that a parameter asks for; 0 lets the engine choose."""
+    text = config.parameter(key) or str(default)
+    if not re.fullmatch("[0-9]{1,4}", text):
+        raise ConfigError(f"model '{config.name}': parameter {key} is '{text}'; it must be a number from 0 to 9999")
+    return int(text)
+
+
 def _accelerator(config: ModelConfig, placement: Placement) -> str:
     """The one execution accelerator asked for: "openvino", "tensorrt" or ""."""
     accelerators = config.message.optimization.execution_accelerators
@@ -111,7 +120,7 @@ def _open_session(config: ModelConfig, model_file: Path, placement: Placement, t
         raise ConfigError(f"model '{config.name}': backend onnxruntime does not know KIND_{placement.kind}")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.inter_op_num_threads = int(config.parameter("inter_op_thread_count") or 1)
+    options.inter_op_num_threads = _threads(config, "inter_op_thread_count", 1)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a spinning pool starves the event loop
     options.log_severity_level = 3
     providers: list[Any] = [

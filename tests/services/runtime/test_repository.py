@@ -1,5 +1,6 @@
 """A repository on disk becomes models that answer, or one line that says why not."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -112,6 +113,7 @@ output [{ name: "y" data_type: TYPE_FP32 dims: [3] }]
 OPENVINO = 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }'
 INT8 = 'parameters { key: "imago.precisions" value { string_value: "int8" } }'
 WARMUP = 'model_warmup [{ name: "w" inputs { key: "x" value { data_type: TYPE_FP32 dims: [5] zero_data: true } } }]'
+THREADS = 'parameters { key: "intra_op_thread_count" value { string_value: "many" } }'
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,16 @@ WARMUP = 'model_warmup [{ name: "w" inputs { key: "x" value { data_type: TYPE_FP
         (CONFIG + "instance_group [{ kind: KIND_CPU host_policy: 'numa' }]", "sets host_policy, which is not served"),
         (CONFIG + "version_policy { specific { versions: [7] } }", "version_policy names \\[7\\]"),
         (CONFIG + 'default_model_filename: "net.onnx"', "'m/1/net.onnx' is not there"),
-        (CONFIG + 'default_model_filename: "../../m.onnx"', "leaves the version's folder"),
+        (CONFIG + 'default_model_filename: "../1/model.onnx"', "'../1/model.onnx' leaves the folder '1'"),
+        (CONFIG + 'default_model_filename: "/etc/passwd"', "'/etc/passwd' leaves the folder '1'"),
+        (CONFIG + "default_model_filename: 'm\\000'", "leaves the folder '1'"),
+        (CONFIG + f"default_model_filename: '{'m' * 300}'", "is not there"),
+        (CONFIG.replace("TYPE_FP32", "99", 1), "data_type is 99; known are TYPE_INVALID, TYPE_BOOL"),
+        (CONFIG + "instance_group [{ kind: 99 }]", "kind is 99; known are KIND_AUTO, KIND_GPU, KIND_CPU, KIND_MODEL"),
+        (CONFIG + "version_policy { specific {} }", "version_policy names no version, but the versions are \\[1\\]"),
+        (CONFIG + THREADS, "parameter intra_op_thread_count is 'many'; it must be a number from 0 to 9999"),
+        (CONFIG + WARMUP.replace("5", "1099511627776, 1024"), "model_warmup input 'x': "),
+        (CONFIG[:-4] + " label_filename: '../../l.txt' }]", "'../../l.txt' leaves the folder 'm'"),
         (CONFIG + 'parameters { key: "imago.tusk" value { string_value: "x" } }', "unknown key 'imago.tusk'"),
         (CONFIG + OPENVINO + INT8, "imago.precisions lists"),
         (CONFIG + OPENVINO.replace("openvino", "dnnl"), "dnnl"),
@@ -158,6 +169,52 @@ async def test_a_broken_model_file_is_one_line(tmp_path: Path, load: Load) -> No
     with pytest.raises(StartupError, match="model 'scale': model.onnx does not load: ") as refusal:
         await load()
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("nowhere"), os.mkfifo])
+async def test_a_configuration_that_is_no_file_is_not_mistaken_for_none(
+    tmp_path: Path, load: Load, make: Callable[[Path], object]
+) -> None:
+    config = write_scale(tmp_path) / "config.pbtxt"
+    config.unlink()
+    make(config)
+    with pytest.raises(StartupError, match="model 'scale': config.pbtxt is not a file, or a link to nothing"):
+        await load()
+
+
+async def test_links_to_elsewhere_are_followed_as_kubernetes_makes_them(tmp_path: Path, load: Load) -> None:
+    volume, root = tmp_path / "volume", tmp_path / "root"
+    folder = write_scale(volume / "..2026_11_20")
+    (volume / "..data").symlink_to("..2026_11_20")
+    (root / "scale" / "1").mkdir(parents=True)
+    for name in ("config.pbtxt", "1/model.onnx"):
+        (root / "scale" / name).symlink_to(volume / "..data" / "scale" / name)
+    assert folder.is_dir()
+    assert await double(await load(roots=(root,))) == [[2.0, 4.0, 6.0]]
+
+
+async def test_labels_that_are_no_text_are_one_line(tmp_path: Path, load: Load) -> None:
+    folder = write_scale(tmp_path)
+    (folder / "config.pbtxt").write_text(CONFIG[:-4] + " label_filename: 'labels.txt' }]")
+    (folder / "labels.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(StartupError, match="label_filename 'labels.txt': 'utf-8' codec can't decode byte 0xff"):
+        await load()
+
+
+async def test_a_model_file_that_links_to_itself_is_one_line(tmp_path: Path, load: Load) -> None:
+    model = write_scale(tmp_path) / "1" / "model.onnx"
+    model.unlink()
+    model.symlink_to("model.onnx")
+    with pytest.raises(StartupError, match="'scale/1/model.onnx' is not there"):
+        await load()
+
+
+async def test_a_version_beyond_64_bits_is_no_version(tmp_path: Path, load: Load) -> None:
+    (write_scale(tmp_path) / ("9" * 25)).mkdir()
+    repository = await load()
+    assert repository.versions("scale") == ("1",)
+    with pytest.raises(InvalidInput, match="version string '9{40}' .*not a number of at most 18 digits"):
+        repository.find("scale", "9" * 5000)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,8 @@ def auto_complete(message: model_config_pb2.ModelConfig, model_dir: Path, versio
         StartupError: the model does not import, or refuses; one line with its own exception.
     """
     source = _source(message, model_dir, version)
-    if not any("auto_complete_config" in path.read_text(encoding="utf-8") for path in source.parent.rglob("*.py")):
+    files = (path for path in source.parent.rglob("*.py") if path.is_file())
+    if not any(b"auto_complete_config" in path.read_bytes() for path in files):
         return message
     order = {"op": "auto_complete", "source": str(source), "config": python_config.to_json(message)}
     replies: list[dict[str, Any]] = []

@@ -165,3 +165,10 @@ def test_a_model_that_cannot_complete_its_configuration_says_why(tmp_path: Path,
     with pytest.raises(StartupError) as raised:
         auto_complete(folder.message, folder.path, "1")
     assert str(raised.value).startswith(f"model 'm': auto_complete_config failed: {message}")
+
+
+def test_a_file_beside_the_model_that_is_no_text_does_no_harm(tmp_path: Path) -> None:
+    folder = write_model(tmp_path, "class TritonPythonModel: pass", "")
+    (folder.path / "1" / "data.py").write_bytes(b"\xff\xfe")
+    (folder.path / "1" / "folder.py").mkdir()
+    assert auto_complete(folder.message, folder.path, "1") == folder.message
