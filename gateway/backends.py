@@ -64,6 +64,8 @@ class Backend:
     def failed(self, error: grpc.aio.AioRpcError) -> BackendFailed:
         """What to tell a caller: the service's own status, or a clear word that it could not be reached."""
         message = error.details() or ""
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and message.lower() in ("", "deadline exceeded"):
+            message = f"{self} did not answer before the deadline."
         trailers: Any = error.trailing_metadata() or ()
         if error.code() is grpc.StatusCode.UNAVAILABLE:
             if not self.is_connected():
