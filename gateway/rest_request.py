@@ -43,8 +43,9 @@ def check_headers(method: Method, headers: Headers, limits: BodyLimits) -> None:
     """Refuses a media type nobody reads (415) and a body announced as too long (413) before it is sent."""
     accepted = accepted_types(method)
     if media_type(headers) not in accepted:
-        given = headers.get("content-type") or "no content-type"
-        raise HttpProblem(415, f"{method.rest_path} takes {' or '.join(accepted)}, not {given}.")
+        given = headers.get("content-type")
+        mistake = f"not {given}" if given else "and the content-type is not set"
+        raise HttpProblem(415, f"{method.rest_path} takes {' or '.join(accepted)}, {mistake}.")
     length = headers.get("content-length", "")
     if not method.client_streaming and length.isdecimal() and int(length) > limits.max_bytes:
         raise limits.too_large()

@@ -129,7 +129,7 @@ async def test_wrong_paths_and_methods_are_problems_too(method: str, path: str, 
     ("content_type", "path", "sentence"),
     [
         ("text/plain", FACES, f"{FACES} takes application/json or multipart/form-data, not text/plain."),
-        ("", FACES, f"{FACES} takes application/json or multipart/form-data, not no content-type."),
+        ("", FACES, f"{FACES} takes application/json or multipart/form-data, and the content-type is not set."),
         ("application/json", STREAM, f"{STREAM} takes application/x-ndjson, not application/json."),
         ("multipart/form-data", GENERATE, f"{GENERATE} takes application/json, not multipart/form-data."),
     ],
