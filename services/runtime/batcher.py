@@ -63,6 +63,7 @@ class DynamicBatcher:
         statistics: ModelStatistics,
         timeouts: Timeouts = Timeouts(),
     ) -> None:
+        self._instances = instances
         self._idle = deque(instances)
         self._queue: RequestQueue[QueuedRequest] = RequestQueue(policy)
         self._statistics = statistics
@@ -109,6 +110,10 @@ class DynamicBatcher:
         while self._accepted:
             self._settled.clear()
             await self._settled.wait()
+
+    def busy(self) -> list[Instance]:
+        """Instances that compute; after `drain`, only what nobody waits for."""
+        return [instance for instance in self._instances if instance not in self._idle]
 
     @contextmanager
     def _accounted(self) -> Iterator[int]:

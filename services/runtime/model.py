@@ -102,8 +102,11 @@ class Backend(Protocol):
         What goes wrong reaches the sink's `finish`; nothing is raised.
         """
 
+    def abandon(self) -> None:
+        """Nobody wants what is being computed, and `close` follows: end it, where it can be ended. From any thread."""
+
     def close(self) -> None:
-        """Free everything. Called once, when nothing is being computed."""
+        """Free everything. Called once, after whatever was computed has ended."""
 
 
 class Engine(Protocol):

@@ -49,7 +49,9 @@ class ServedModel:
         await self._batcher.drain()
 
     async def close(self) -> None:
-        """Free every instance; nothing may be in flight."""
+        """Free every instance; what is still being computed is wanted by nobody."""
+        for instance in self._batcher.busy():
+            instance.backend.abandon()
         await asyncio.gather(*(instance.thread.call(instance.backend.close) for instance in self._instances))
         for instance in self._instances:
             instance.thread.stop()

@@ -64,6 +64,9 @@ class OnnxBackend:
     def stream(self, request: InferRequest, sink: ResponseSink) -> None:
         raise Unsupported(f"model '{self._config.name}' is an ONNX graph and gives one response to a request")
 
+    def abandon(self) -> None:
+        """A graph runs to its end."""
+
     def close(self) -> None:
         del self._run
 

@@ -53,6 +53,8 @@ class FakeBackend:
         except ImagoError as error:
             sink.finish(error)
 
+    def abandon(self) -> None: ...
+
     def close(self) -> None:
         """Nothing to free."""
 

@@ -91,6 +91,9 @@ class PythonBackend:
             return
         self._deliveries.start(process, request, sink)
 
+    def abandon(self) -> None:
+        self._supervisor.abandon()
+
     def close(self) -> None:
         self._supervisor.close()
 

@@ -78,6 +78,14 @@ class Supervisor:
                 self._changed.wait(min(left, threading.TIMEOUT_MAX))
             return self._current
 
+    def abandon(self) -> None:
+        """End the process as it is, for good: it computes what nobody wants, and might for long."""
+        with self._changed:
+            self._closing = True
+            if self._current is not None:
+                self._current.kill()
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Let the model finalize, for at most `FINALIZE_S`, and end its process."""
         with self._changed:
