@@ -10,7 +10,6 @@ from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 
 from services.runtime.config import ConfigError, ModelConfig
 
-
 _UNSERVED = ("rate_limiter", "profile", "passive", "host_policy", "secondary_devices")
 
 

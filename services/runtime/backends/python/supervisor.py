@@ -15,8 +15,8 @@ from services.runtime.errors import DeadlineExpired, StartupError, Unavailable
 
 log = logging.getLogger(__name__)
 
-FINALIZE_S = 10.0
-"""How long a model's `finalize` may take before its process is killed."""
+FINALIZE_S = 3.0
+"""How long a model's `finalize` may take before its process is killed; less than a process takes to close."""
 
 _FIRST_DELAY_S = 0.1
 _LONGEST_DELAY_S = 30.0
