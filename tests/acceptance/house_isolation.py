@@ -23,6 +23,7 @@ from tests.repositories import write_config, write_scale
 ANSWER_WITHIN_MS = 50
 PROBE_EVERY_S = 0.02
 QUEUED = 64
+SLOW_S = 0.05
 
 
 def isolation(figures: Figures) -> None:
@@ -73,12 +74,15 @@ async def _kill_mmod(figures: Figures, server: ServerProcess) -> None:
 async def _terminate_with_full_queue(figures: Figures, server: ServerProcess) -> None:
     async with triton.InferenceServerClient(server.grpc_address) as client:
         tasks = [asyncio.create_task(_status(_slow(client))) for _ in range(QUEUED + 1)]
-        while await asyncio.to_thread(_pending, server) < QUEUED:
-            pass
+        async with asyncio.timeout(QUEUED * SLOW_S):
+            while await asyncio.to_thread(_pending, server) + sum(task.done() for task in tasks) < QUEUED:
+                pass  # until all are accepted: one computes, the others wait or are answered
+        answered_before = sum(task.done() for task in tasks)
         server.process.send_signal(signal.SIGTERM)
         answers = await asyncio.gather(*tasks)
     code = await asyncio.to_thread(server.process.wait, 60)
-    figures.equal("SIGTERM with a full queue: accepted and answered", answers.count("OK"), QUEUED + 1)
+    waiting = {"answered_before": answered_before}
+    figures.equal("SIGTERM with a full queue: accepted and answered", answers.count("OK"), QUEUED + 1, **waiting)
     figures.equal("SIGTERM with a full queue: exit code", code, 0)
 
 
@@ -110,19 +114,19 @@ async def _slow(client: triton.InferenceServerClient) -> Any:
 
 
 def _write_slow(root: Path) -> None:
-    """A model of 10 ms that takes one request at a time."""
+    """A model of `SLOW_S` that takes one request at a time."""
     tensor = '{ name: "%s" data_type: TYPE_FP32 dims: [1] }'
     folder = write_config(root, "slow", f'backend: "python"\ninput [{tensor % "X"}]\noutput [{tensor % "Y"}]\n')
     (folder / "1").mkdir()
     (folder / "1" / "model.py").write_text(
-        """import time
+        f"""import time
 
 import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
     def execute(self, requests):
-        time.sleep(0.01 * len(requests))
+        time.sleep({SLOW_S})
         inputs = [pb_utils.get_input_tensor_by_name(request, "X").as_numpy() for request in requests]
         return [pb_utils.InferenceResponse([pb_utils.Tensor("Y", x)]) for x in inputs]
 """
