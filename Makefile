@@ -17,7 +17,7 @@ ARGS ?=
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(VENV)/.dev  ## create .venv with everything that development needs (no torch)
+install: $(VENV)/.dev  ## create .venv with everything that development and training need (6 GB)
 
 demo: $(VENV)/.demo  ## analyse real photographs, write out/, keep serving (ARGS=--once: stop then)
 	@$(PY) -m deploy.demo $(ARGS)
@@ -61,11 +61,10 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot create environments; on Debian: apt install python3-venv" >&2; exit 1; }
 
-# One stamp for each dependency group. `dev` contains `demo`; of ultralytics only the two photographs inside it are
-# used, by tests, so it comes without its dependencies.
+# One stamp for each dependency group. `dev` contains `demo` and `training`; what the demo needs comes without torch.
 $(VENV)/.%: pyproject.toml requirements.lock | $(VENV)/bin/python
 	@echo "Installing what '$*' needs into $(VENV); the first time takes a minute or two ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c requirements.lock pip setuptools wheel
 	@$(PIP) --group $* -e .
-	@if [ $* = dev ]; then $(PIP) --no-deps ultralytics; touch $(VENV)/.demo; fi
+	@if [ $* = dev ]; then touch $(VENV)/.demo; fi
 	@touch $@
