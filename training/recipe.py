@@ -17,10 +17,12 @@ FOLDER = Path(__file__).resolve().parent / "recipes"
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Scale = Annotated[float, Field(gt=0, le=10)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Data(_Table):
@@ -76,6 +78,27 @@ class Loop(_Table):
     evaluate_every: Positive = 1
 
 
+class Augment(_Table):
+    """How training images are varied; `training.augment` says exactly what each does.
+
+    Attributes:
+        flip: share of images mirrored.
+        zoom: least and greatest factor that an image is scaled by.
+        shift: most that the centre moves, as a share of the side.
+        brightness, contrast, saturation, hue: most change of each, as in torchvision's ColorJitter.
+        mosaic: share of images that are put together from four.
+    """
+
+    flip: Share = 0.5
+    zoom: tuple[Scale, Scale] = (0.5, 1.5)
+    shift: Share = 0.1
+    brightness: Share = 0.3
+    contrast: Share = 0.3
+    saturation: Share = 0.3
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.015
+    mosaic: Share = 0.0
+
+
 class Recipe(_Table):
     """One experiment.
 
@@ -93,6 +116,7 @@ class Recipe(_Table):
     model: Model
     optimiser: Optimiser
     loop: Loop
+    augment: Augment = Augment()
     paper: dict[str, str | float] = {}
 
 
@@ -101,31 +125,49 @@ def recipe_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.toml"))
 
 
+def recipe_title(name: str) -> str:
+    """The line for people, or what is wrong with the file: help must not fail because one recipe is broken."""
+    try:
+        return str(_read(name).get("title", "(no title)"))
+    except TrainingError as error:
+        return f"(broken: {error})"
+
+
 def load_recipe(name: str, *, smoke: bool = False, changes: Mapping[str, str] | None = None) -> Recipe:
     """A recipe by name, made small where `smoke` is set, with single fields replaced.
+
+    Args:
+        name: the file's name without its ending.
+        smoke: replace the fields that the table `smoke` names.
+        changes: texts by dotted field; a text is read as TOML reads a value, else as the text that it is.
 
     Raises:
         TrainingError: no such recipe, or a field that is unknown, missing or out of range; the sentence names it.
     """
+    table = _read(name)
+    small = table.pop("smoke", {})
+    for field, value in small.items() if smoke else ():
+        _replace(table, field, value)
+    for field, text in (changes or {}).items():
+        _replace(table, field, _value(text))
+    try:
+        return Recipe(name=name, **table)
+    except ValidationError as error:
+        raise TrainingError(f"recipe {name}: {_complaint(error)}") from None
+
+
+def _read(name: str) -> dict[str, Any]:
     file = FOLDER / f"{name}.toml"
     if not file.is_file():
         raise TrainingError(f"there is no recipe '{name}'; there are {', '.join(recipe_names())}")
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{file}: {error}") from None
-    small = table.pop("smoke", {})
-    for field, value in (*(small.items() if smoke else ()), *(changes or {}).items()):
-        _replace(table, field, value)
-    try:
-        return Recipe(name=name, **table)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TrainingError(f"recipe {name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def _replace(table: dict[str, Any], field: str, value: Any) -> None:
-    """Set a field by its dotted name. Text becomes the number that it spells, as pydantic reads it."""
+    """Set a field by its dotted name."""
     *path, last = field.split(".")
     for step in path:
         inner = table.setdefault(step, {})
@@ -133,3 +175,21 @@ def _replace(table: dict[str, Any], field: str, value: Any) -> None:
             raise TrainingError(f"'{field}' names no field of a recipe: '{step}' is a value")
         table = inner
     table[last] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _complaint(error: ValidationError) -> str:
+    """The first fault, in one line that names the field and the value."""
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"there is no field '{field}'"
+    if first["type"] == "missing":
+        return f"the field '{field}' is missing"
+    return f"{field} = {first['input']!r}: {first['msg']}"
