@@ -13,15 +13,19 @@ class Figures:
         self.misses: list[str] = []
 
     def at_least(self, name: str, value: float, bar: float, **facts: Any) -> None:
-        self._report(name, value, f">= {bar}", value >= bar, facts)
+        self._report(name, value, f">= {bar}", met=value >= bar, facts=facts)
 
     def at_most(self, name: str, value: float, bar: float, **facts: Any) -> None:
-        self._report(name, value, f"<= {bar}", value <= bar, facts)
+        self._report(name, value, f"<= {bar}", met=value <= bar, facts=facts)
 
     def equal(self, name: str, value: Any, bar: Any, **facts: Any) -> None:
-        self._report(name, value, f"== {bar}", value == bar, facts)
+        self._report(name, value, f"== {bar}", met=value == bar, facts=facts)
 
-    def _report(self, name: str, value: Any, bar: str, met: bool, facts: dict[str, Any]) -> None:
+    def measured(self, name: str, value: Any, **facts: Any) -> None:
+        """A figure that nothing was promised of."""
+        self._report(name, value, "none", met=True, facts=facts)
+
+    def _report(self, name: str, value: Any, bar: str, *, met: bool, facts: dict[str, Any]) -> None:
         value = round(value, 4) if isinstance(value, float) else value
         sys.stdout.write(json.dumps({"figure": name, "value": value, "bar": bar, "met": met} | facts) + "\n")
         sys.stdout.flush()

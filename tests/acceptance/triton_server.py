@@ -116,8 +116,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def perf_analyzer(address: str, model: str, *, in_flight: int, seconds: int = 3) -> dict[str, float]:
-    """Triton's own load generator against one model: infer/s and latencies in microseconds, from its last window."""
+def perf_analyzer(
+    address: str, model: str, *, in_flight: int, streaming: bool = False, seconds: int = 3
+) -> dict[str, float]:
+    """Triton's own load generator against one model: infer/s and latencies in microseconds, from its last window.
+
+    Every request is a call of its own (ModelInfer) or, `streaming`, a message of one call (ModelStreamInfer).
+    """
     unpacked = BUILD / "perf_analyzer"
     binary = unpacked / "tritonclient-2.41.0.data" / "data" / "bin" / "perf_analyzer"
     if not binary.exists():
@@ -128,6 +133,7 @@ def perf_analyzer(address: str, model: str, *, in_flight: int, seconds: int = 3)
     command = [
         *(str(binary), "-m", model, "-u", address, "-i", "grpc", "--async"),
         *("--concurrency-range", str(in_flight), "--measurement-interval", str(seconds * 1000), "-s", "25", "-r", "4"),
+        *(["--streaming"] if streaming else []),
     ]
     environment = os.environ | {"LD_LIBRARY_PATH": str(unpacked / "nvidia" / "cuda_runtime" / "lib")}
     for _ in range(TRIES):
