@@ -1,0 +1,148 @@
+"""Soft-edged painting: polygons, strokes and layers, each blended only inside its own bounding box.
+
+A canvas is float32, height x width x 3 (red, green, blue, 0..1) or x 4: a layer, whose colours are multiplied by its
+fourth channel, the cover. Points are continuous: (0, 0) is the upper left corner of the upper left pixel.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.render.materials import Colour, Field
+
+Points = NDArray[np.float64]
+
+_SHIFT = 4
+"""Binary digits that cv2 keeps of a coordinate's fraction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """How a shape is filled.
+
+    Attributes:
+        colour: red, green, blue, 0..1.
+        softness: standard deviation of the edge's blur in pixels.
+        opacity: 0..1.
+        light: height x width of the whole canvas; multiplies the colour.
+        clip: height x width of the whole canvas, 0..1; nothing is painted where it is 0.
+    """
+
+    colour: Colour
+    softness: float = 0.7
+    opacity: float = 1.0
+    light: Field | None = None
+    clip: Field | None = None
+
+
+Window = tuple[slice, slice]
+
+
+def window_of(points: Points, margin: float, shape: tuple[int, ...]) -> Window | None:
+    """The rows and columns of a canvas that points and a margin around them touch; None where they miss it."""
+    low = np.floor(points.min(axis=0) - margin).astype(int)
+    high = np.ceil(points.max(axis=0) + margin).astype(int) + 1
+    left, top = max(0, int(low[0])), max(0, int(low[1]))
+    right, bottom = min(shape[1], int(high[0])), min(shape[0], int(high[1]))
+    if right <= left or bottom <= top:
+        return None
+    return slice(top, bottom), slice(left, right)
+
+
+def polygon_cover(points: Points, window: Window, softness: float) -> Field:
+    """How much of each pixel of a window a polygon covers, 0..1, with its edge blurred by `softness` pixels."""
+    mask = np.zeros((window[0].stop - window[0].start, window[1].stop - window[1].start), np.uint8)
+    cv2.fillPoly(mask, [_fixed_point(points, window)], 255, cv2.LINE_AA, _SHIFT)
+    return _softened(mask, softness)
+
+
+def fill(canvas: Field, points: Points, paint: Paint) -> None:
+    """Paint a polygon, n x 2."""
+    window = window_of(points, 3 * paint.softness + 1, canvas.shape)
+    if window is not None:
+        lay(canvas, window, polygon_cover(points, window, paint.softness), paint)
+
+
+def stroke(canvas: Field, points: Points, width: float, paint: Paint) -> None:
+    """Paint an open line, n x 2, `width` pixels thick (thinner than a pixel: fainter)."""
+    window = window_of(points, 3 * paint.softness + width + 1, canvas.shape)
+    if window is None:
+        return
+    mask = np.zeros((window[0].stop - window[0].start, window[1].stop - window[1].start), np.uint8)
+    line = _fixed_point(points, window)
+    cv2.polylines(mask, [line], False, round(255 * min(1.0, width)), max(1, round(width)), cv2.LINE_AA, _SHIFT)
+    lay(canvas, window, _softened(mask, paint.softness), paint)
+
+
+def lay(canvas: Field, window: Window, cover: Field, paint: Paint) -> None:
+    """Blend a paint into a window of the canvas by its cover."""
+    if paint.opacity < 1:
+        cover = cover * np.float32(paint.opacity)
+    if paint.clip is not None:
+        cover = cover * paint.clip[window]
+    below = canvas[window]
+    if paint.light is not None:
+        lit = paint.colour * paint.light[window][..., None]
+        below[..., :3] += (lit - below[..., :3]) * cover[..., None]
+    else:
+        below[..., :3] += (paint.colour - below[..., :3]) * cover[..., None]
+    if canvas.shape[2] == 4:
+        below[..., 3] += (1 - below[..., 3]) * cover
+
+
+def multiply(canvas: Field, window: Window, factor: Field) -> None:
+    """Darken or brighten the colours of a window; a layer's cover stays."""
+    canvas[window][..., :3] *= factor[..., None] if factor.ndim == 2 else factor
+
+
+def compose(canvas: Field, layer: Field, left: int, top: int) -> None:
+    """Lay a layer over a canvas, its upper left corner at a pixel that may lie outside."""
+    height, width = layer.shape[:2]
+    rows = slice(max(0, top), min(canvas.shape[0], top + height))
+    columns = slice(max(0, left), min(canvas.shape[1], left + width))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    part = layer[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    canvas[rows, columns] = canvas[rows, columns] * (1 - part[..., 3:]) + part[..., : canvas.shape[2]]
+
+
+def ellipse(centre: tuple[float, float], radii: tuple[float, float], *, turn: float = 0.0, points: int = 32) -> Points:
+    """An ellipse as a polygon, points x 2; `turn` in radians."""
+    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    across, along = radii[0] * np.cos(angle), radii[1] * np.sin(angle)
+    return np.stack(
+        (
+            centre[0] + across * np.cos(turn) - along * np.sin(turn),
+            centre[1] + across * np.sin(turn) + along * np.cos(turn),
+        ),
+        axis=1,
+    )
+
+
+def smooth_path(knots: Points, *, closed: bool = True, steps: int = 6) -> Points:
+    """A Catmull-Rom spline through the knots, n x 2, `steps` points for each."""
+    if closed:
+        before, after = np.roll(knots, 1, axis=0), np.roll(knots, -1, axis=0)
+        later = np.roll(knots, -2, axis=0)
+    else:
+        padded = np.concatenate((2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]))
+        before, knots, after, later = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
+    t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
+    a, b, c, d = (part[:, None, :] for part in (before, knots, after, later))
+    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    path = curve.reshape(-1, 2)
+    return path if closed else np.concatenate((path, after[-1:]))
+
+
+def _fixed_point(points: Points, window: Window) -> NDArray[np.int32]:
+    """Points relative to a window in cv2's fixed point, where the centre of a pixel is a whole number."""
+    origin = np.array((window[1].start + 0.5, window[0].start + 0.5))
+    return np.asarray(np.round((points - origin) * (1 << _SHIFT)), np.int32)
+
+
+def _softened(mask: NDArray[np.uint8], softness: float) -> Field:
+    if softness > 0.4:
+        mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), softness), np.uint8)
+    return mask.astype(np.float32) / np.float32(255)
