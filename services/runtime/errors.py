@@ -2,7 +2,7 @@
 
 Each class says who is at fault and what the client sees. Messages are sentences that name the field and the value;
 they reach the client word for word, so they never carry a path of this machine, a stack trace or image content.
-`process/interceptors.py` is the one place that turns a class into a gRPC status.
+`process/guard.py` is the one place that turns a class into a gRPC status.
 """
 
 

@@ -42,6 +42,10 @@ class Admission:
         if not self._inside:
             self._empty.set()
 
+    def left(self, _: object) -> None:
+        """`leave`, as a callback of a call that is over."""
+        self.leave()
+
     def tell(self, closing: Callable[[], None]) -> None:
         """Call `closing` when the door closes, unless its caller, who is inside, says `forget` before."""
         self._to_tell.add(closing)

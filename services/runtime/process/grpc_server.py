@@ -12,8 +12,8 @@ from grpc_reflection.v1alpha import reflection
 from services.runtime.errors import StartupError
 from services.runtime.process.admission import Admission
 from services.runtime.process.calls import CallRecorder
+from services.runtime.process.guard import Guard, GuardedServer
 from services.runtime.process.health import SERVICE_NAME as HEALTH
-from services.runtime.process.interceptors import AdmissionInterceptor, ErrorInterceptor
 from services.runtime.process.ports import address, check_free
 from services.runtime.process.settings import ProcessSettings
 
@@ -25,7 +25,7 @@ LEAST_CLIENT_PING_MS = 10_000
 
 
 def new_server(settings: ProcessSettings, admission: Admission, recorder: CallRecorder) -> grpc.aio.Server:
-    """A server without services or ports, with our interceptors."""
+    """A server without services or ports, whose handlers are guarded."""
     message_bytes = settings.max_message_mib * 1024 * 1024
     options: list[tuple[str, int]] = [
         ("grpc.max_receive_message_length", message_bytes),
@@ -40,8 +40,7 @@ def new_server(settings: ProcessSettings, admission: Admission, recorder: CallRe
         # Otherwise a second process on the same port starts without a word and takes half of the connections.
         ("grpc.so_reuseport", 0),
     ]
-    interceptors = (ErrorInterceptor(recorder), AdmissionInterceptor(admission))
-    return grpc.aio.server(interceptors=interceptors, options=options)
+    return GuardedServer(Guard(admission, recorder), options)
 
 
 def bind(server: grpc.aio.Server, settings: ProcessSettings) -> int:

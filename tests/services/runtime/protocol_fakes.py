@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from threading import Event
 from typing import cast
 
-import grpc
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
@@ -13,7 +12,9 @@ from services.runtime.config import ModelConfig, finish_config
 from services.runtime.errors import ImagoError, NotFound
 from services.runtime.instance import Instance, InstanceThread
 from services.runtime.model import InferRequest, ResponseSink, Tensors
-from services.runtime.process.interceptors import ErrorInterceptor
+from services.runtime.process.admission import Admission
+from services.runtime.process.calls import CallRecorder
+from services.runtime.process.guard import Guard, GuardedServer
 from services.runtime.protocol import register
 from services.runtime.repository import IndexEntry, ModelRepository
 from services.runtime.served import ServedModel
@@ -96,7 +97,7 @@ class FakeRepository:
 @asynccontextmanager
 async def serving(repository: FakeRepository) -> AsyncIterator[str]:
     """A gRPC server of the protocol over a repository; gives host:port."""
-    server = grpc.aio.server(interceptors=[ErrorInterceptor()])
+    server = GuardedServer(Guard(Admission(), CallRecorder()))
     register(cast(ModelRepository, repository), lambda: True, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from services.runtime.process.admission import Admission
 from services.runtime.process.calls import CallRecorder
+from services.runtime.process.guard import Guard, GuardedServer
 from services.runtime.process.health import Health
-from services.runtime.process.interceptors import AdmissionInterceptor, ErrorInterceptor
 
 ECHO_PROCESS = Path(__file__).with_name("echo_process.py")
 ROOT = ECHO_PROCESS.parents[4]
@@ -95,11 +95,11 @@ async def serve() -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def start(
-            interceptors: Sequence[Any] = (),
+            guard: Guard | None = None,
             register: Callable[[grpc.aio.Server], Any] | None = None,
             **handlers: Any,
         ) -> Any:
-            server = grpc.aio.server(interceptors=interceptors)
+            server = GuardedServer(guard) if guard else grpc.aio.server()
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", handlers),))
             if register:
                 register(server)
@@ -112,7 +112,7 @@ async def serve() -> AsyncIterator[Serve]:
 
 
 class Door:
-    """A server with our interceptors, what they count, and calls of one method of each kind."""
+    """A guarded server, what is counted, and calls of one method of each kind."""
 
     def __init__(self, serve: Any) -> None:
         self._serve = serve
@@ -123,8 +123,7 @@ class Door:
         self.health = Health()
 
     async def open(self, **handlers: Any) -> Any:
-        interceptors = (ErrorInterceptor(self.recorder), AdmissionInterceptor(self.admission))
-        return await self._serve(interceptors, self.health.add_to, **handlers)
+        return await self._serve(Guard(self.admission, self.recorder), self.health.add_to, **handlers)
 
     async def answer(self, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Any:
         """Call a unary method that behaves like this, and await its answer."""

@@ -13,7 +13,9 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from prometheus_client import generate_latest
 
 from services.runtime import errors
-from services.runtime.process.interceptors import ErrorInterceptor
+from services.runtime.process.admission import Admission
+from services.runtime.process.calls import CallRecorder
+from services.runtime.process.guard import Guard
 from tests.services.runtime.process.conftest import Door
 
 Handler = Callable[[Any, Any], Awaitable[Any]]
@@ -193,7 +195,9 @@ async def test_a_server_whose_handler_for_a_method_changes_calls_the_new_one(ser
 
             return grpc.unary_unary_rpc_method_handler(behaviour)
 
-    channel = await serve((ErrorInterceptor(),), lambda server: server.add_generic_rpc_handlers((Fresh(),)))
+    channel = await serve(
+        Guard(Admission(), CallRecorder()), lambda server: server.add_generic_rpc_handlers((Fresh(),))
+    )
     assert [await channel.unary_unary("/fresh.Service/Call")(b"") for _ in range(2)] == [b"1", b"2"]
 
 
