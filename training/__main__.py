@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from training.errors import TrainingError
 
-COMMANDS = ("train",)
+COMMANDS = ("train", "log")
 """Modules of `training.commands`, in the order of the help."""
 
 

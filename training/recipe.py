@@ -66,10 +66,23 @@ class Optimiser(_Table):
 
 
 class Loop(_Table):
-    """How long and in what steps. `ema` 0: no averaged weights; `clip_norm` 0: gradients as they are."""
+    """How long and in what steps.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch: images of a step, over all processes.
+        steps: most steps of an epoch; 0: as many as there are batches.
+        seed: of everything random.
+        precision: of the computation; weights are always float32.
+        ema: most decay of the averaged weights; 0: none are kept.
+        clip_norm: most length of the gradient; 0: as it is.
+        workers: processes that prepare images.
+        evaluate_every: epochs.
+    """
 
     epochs: Positive
     batch: Positive
+    steps: int = Field(0, ge=0)
     seed: int = 0
     precision: Literal["no", "bf16", "fp16"] = "no"
     ema: Fraction = 0.0

@@ -4,10 +4,21 @@ The folder holds `recipe.json` (as run), `metrics.jsonl` (one line for each epoc
 `checkpoints/` (for `--resume`), `best.safetensors` and, once finished, `summary.json`.
 """
 
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from training.errors import TrainingError
 from training.recipe import Recipe
+
+MAY_CHANGE = ("loop.epochs", "loop.evaluate_every", "loop.workers")
+"""Fields that may differ when a run is resumed."""
+
+_CONTENTS = (
+    "recipe.json", "metrics.jsonl", "curves.png", "tensorboard", "checkpoints", "best.safetensors", "summary.json",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +36,94 @@ class Run:
     folder: Path
     data: Path | None = None
     resume: bool = False
+
+    @property
+    def best(self) -> Path:
+        """The weights with the best value of the main metric."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """One line for each epoch."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """What the run cost and reached."""
+        return self.folder / "summary.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What `--resume` goes on from."""
+        return self.folder / "checkpoints"
+
+
+def prepare_folder(run: Run) -> None:
+    """Make the folder ready: empty of an earlier, finished run, or checked to be of this one when it is resumed.
+
+    Raises:
+        TrainingError: the folder holds an unfinished run and `resume` is not set; or it is, and there is nothing to do,
+            or the folder is of another recipe.
+    """
+    unfinished = any(run.checkpoints.glob("step-*")) and not run.summary.exists()
+    if run.resume:
+        _check_recipe(run)
+    elif unfinished:
+        raise TrainingError(f"{run.folder} holds an unfinished run: go on with --resume, or remove the folder")
+    else:
+        for name in _CONTENTS:
+            _remove(run.folder / name)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    run.summary.unlink(missing_ok=True)  # a run that goes on is not finished
+    write_json(run.folder / "recipe.json", run.recipe.model_dump(mode="json"))
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write an object for people and programs, all or nothing."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    partial.replace(file)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """An object that `write_json` wrote.
+
+    Raises:
+        TrainingError: the file is missing or damaged.
+    """
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise TrainingError(f"there is no file {file}") from None
+    except (ValueError, TypeError) as error:
+        raise TrainingError(f"{file} is damaged: {error}") from None
+
+
+def _check_recipe(run: Run) -> None:
+    file = run.folder / "recipe.json"
+    if not file.exists():
+        raise TrainingError(f"there is nothing to resume in {run.folder}")
+    before, now = _flat(read_json(file)), _flat(run.recipe.model_dump(mode="json"))
+    for field in sorted({*before, *now}):
+        if before.get(field) != now.get(field) and field not in MAY_CHANGE:
+            raise TrainingError(
+                f"{run.folder} was begun with {field} = {before.get(field)!r}, not {now.get(field)!r}: "
+                "a run is resumed with the recipe that it was begun with"
+            )
+    if run.summary.exists() and read_json(run.summary)["epochs"] >= run.recipe.loop.epochs:
+        raise TrainingError(f"{run.folder} is finished: raise loop.epochs to go on")
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted name."""
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        values |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return values
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

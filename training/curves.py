@@ -1,0 +1,60 @@
+"""The curves of a run as one picture."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from training.errors import TrainingError
+
+Record = dict[str, Any]
+"""One epoch: "epoch", "step", and metrics by name; "loss/box" belongs to the panel "loss"."""
+
+_LEFT_OUT = {"epoch", "step", "seconds"}
+_COLUMNS = 3
+
+
+def read_metrics(file: Path) -> list[Record]:
+    """The lines of a `metrics.jsonl`, one record for each epoch.
+
+    Raises:
+        TrainingError: a line is no JSON object; the sentence names file and line.
+    """
+    records: list[Record] = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            records.append(dict(json.loads(line)))
+        except (ValueError, TypeError):
+            raise TrainingError(f"{file}, line {number}: is no JSON object") from None
+    return records
+
+
+def draw_curves(records: Sequence[Record], title: str, file: Path) -> None:
+    """One panel for each group of metrics, over the epochs, as a PNG."""
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(name for record in records for name in record if name not in _LEFT_OUT):
+        groups.setdefault(_group(name), []).append(name)
+    rows = -(-len(groups) // _COLUMNS)
+    figure = Figure(figsize=(4.2 * _COLUMNS, 0.6 + 2.8 * rows), layout="constrained")
+    figure.suptitle(title)
+    for place, (group, names) in enumerate(groups.items(), 1):
+        panel = figure.add_subplot(rows, _COLUMNS, place)
+        for name in names:
+            points = [(r["epoch"], r[name]) for r in records if r.get(name) is not None]
+            panel.plot(*zip(*points, strict=True), marker=".", label=name.partition("/")[2] or name)
+        panel.set_title(group)
+        panel.set_xlabel("epoch")
+        panel.grid(alpha=0.3)
+        if len(names) > 1:
+            panel.legend(fontsize="small")
+    partial = file.with_name(f".{file.name}")
+    figure.savefig(partial, format="png", dpi=100)
+    partial.replace(file)
+
+
+def _group(name: str) -> str:
+    """What stands before the "/"; "mAP50" and "mAP50-95" share a panel."""
+    group, slash, _ = name.partition("/")
+    return group if slash else group.rstrip("0123456789-")
