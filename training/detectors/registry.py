@@ -13,6 +13,7 @@ from training.errors import TrainingError
 from training.recipe import Model
 
 _TORCHVISION = "training.detectors.torchvision"
+_YOLO = "training.detectors.yolo_network"
 
 BUILDERS = {
     "compact": ("training.detectors.compact", "build_compact"),
@@ -20,6 +21,10 @@ BUILDERS = {
     "fasterrcnn_mobilenet_v3_large_320_fpn": (_TORCHVISION, "build_fasterrcnn_mobilenet"),
     "ssd300_vgg16": (_TORCHVISION, "build_ssd300_vgg16"),
     "ssdlite320_mobilenet_v3_large": (_TORCHVISION, "build_ssdlite320_mobilenet"),
+    "yolov5n": (_YOLO, "build_yolov5n"),
+    "yolov5s": (_YOLO, "build_yolov5s"),
+    "yolo11n": (_YOLO, "build_yolo11n"),
+    "yolo26n": (_YOLO, "build_yolo26n"),
 }
 """Module and name of each builder `(classes, size, **options) -> nn.Module`, a `Detector`; imported when used."""
 
