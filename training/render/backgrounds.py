@@ -5,7 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from training.render.canvas import Paint, ellipse, fill, stroke
+from training.render.canvas import Paint, Points, ellipse, fill, stroke
 from training.render.materials import (
     Colour,
     Field,
@@ -37,7 +37,7 @@ def _tint(rng: Random, low: float = 0.15, high: float = 0.85, grey: float = 0.6)
     return np.asarray(colours * (1 - grey) + colours.mean() * grey, np.float32)
 
 
-def _rectangle(left: float, top: float, right: float, bottom: float) -> Field:
+def _rectangle(left: float, top: float, right: float, bottom: float) -> Points:
     return np.array(((left, top), (right, top), (right, bottom), (left, bottom)))
 
 

@@ -46,12 +46,13 @@ def random_camera(rng: Random) -> Camera:
 
 def photograph(scene: Field, camera: Camera, rng: Random) -> NDArray[np.uint8]:
     """The picture that a camera takes of a scene: height x width x 3, red, green and blue, 0..1 in, 0..255 out."""
-    picture = cv2.pow(np.clip(scene, 0, 1), camera.gamma) * np.array(camera.gain, np.float32)
+    picture: Field = np.asarray(cv2.pow(np.clip(scene, 0, 1), camera.gamma), np.float32)
+    picture *= np.array(camera.gain, np.float32)
     if camera.vignette > 0:
         rows, columns = (np.linspace(-1, 1, length, dtype=np.float32) for length in scene.shape[:2])
         picture *= (1 - camera.vignette * 0.5 * (rows[:, None] ** 2 + columns[None, :] ** 2))[..., None]
     if camera.blur > 0:
-        picture = cv2.GaussianBlur(picture, (0, 0), camera.blur)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), camera.blur), np.float32)
     if camera.noise > 0:
         # Shot noise: its variance grows with the light.
         strength = camera.noise * np.sqrt(0.3 + 1.4 * np.clip(picture, 0, 1))

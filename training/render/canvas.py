@@ -53,9 +53,16 @@ def window_of(points: Points, margin: float, shape: tuple[int, ...]) -> Window |
 
 def polygon_cover(points: Points, window: Window, softness: float) -> Field:
     """How much of each pixel of a window a polygon covers, 0..1, with its edge blurred by `softness` pixels."""
-    mask = np.zeros((window[0].stop - window[0].start, window[1].stop - window[1].start), np.uint8)
-    cv2.fillPoly(mask, [_fixed_point(points, window)], 255, cv2.LINE_AA, _SHIFT)
-    return _softened(mask, softness)
+    # A wide blur needs no fine pixels: it is drawn small and enlarged.
+    reduce = max(1, int(softness / 2))
+    height, width = window[0].stop - window[0].start, window[1].stop - window[1].start
+    mask = np.zeros((-(-height // reduce), -(-width // reduce)), np.uint8)
+    cv2.fillPoly(mask, [_fixed_point(points, window, reduce)], 255, cv2.LINE_AA, _SHIFT)
+    soft = _softened(mask, softness / reduce)
+    if reduce == 1:
+        return soft
+    enlarged = cv2.resize(soft, (soft.shape[1] * reduce, soft.shape[0] * reduce), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(enlarged[:height, :width], np.float32)
 
 
 def fill(canvas: Field, points: Points, paint: Paint) -> None:
@@ -82,14 +89,17 @@ def lay(canvas: Field, window: Window, cover: Field, paint: Paint) -> None:
         cover = cover * np.float32(paint.opacity)
     if paint.clip is not None:
         cover = cover * paint.clip[window]
-    below = canvas[window]
-    if paint.light is not None:
-        lit = paint.colour * paint.light[window][..., None]
-        below[..., :3] += (lit - below[..., :3]) * cover[..., None]
-    else:
-        below[..., :3] += (paint.colour - below[..., :3]) * cover[..., None]
+    below, light = canvas[window], None if paint.light is None else paint.light[window]
+    for channel in range(3):
+        tint = paint.colour[channel] if light is None else light * paint.colour[channel]
+        below[..., channel] += (tint - below[..., channel]) * cover
     if canvas.shape[2] == 4:
         below[..., 3] += (1 - below[..., 3]) * cover
+
+
+def blank(height: int, width: int, channels: int) -> Field:
+    """A black or empty canvas, height x width x channels, each channel by itself in memory: painted fastest so."""
+    return np.zeros((channels, height, width), np.float32).transpose(1, 2, 0)
 
 
 def multiply(canvas: Field, window: Window, factor: Field) -> None:
@@ -136,10 +146,10 @@ def smooth_path(knots: Points, *, closed: bool = True, steps: int = 6) -> Points
     return path if closed else np.concatenate((path, after[-1:]))
 
 
-def _fixed_point(points: Points, window: Window) -> NDArray[np.int32]:
+def _fixed_point(points: Points, window: Window, reduce: int = 1) -> NDArray[np.int32]:
     """Points relative to a window in cv2's fixed point, where the centre of a pixel is a whole number."""
-    origin = np.array((window[1].start + 0.5, window[0].start + 0.5))
-    return np.asarray(np.round((points - origin) * (1 << _SHIFT)), np.int32)
+    origin = np.array((window[1].start, window[0].start))
+    return np.asarray(np.round(((points - origin) / reduce - 0.5) * (1 << _SHIFT)), np.int32)
 
 
 def _softened(mask: NDArray[np.uint8], softness: float) -> Field:

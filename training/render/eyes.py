@@ -27,7 +27,7 @@ def paint_eyes(brush: Brush, look: Look) -> None:
 
 
 def _corners(brush: Brush, sign: int, grow: float = 1.0) -> tuple[float, float, float, float]:
-    """x and y of the inner, then of the outer corner."""
+    """The inner corner's x and y, then the outer corner's."""
     person = brush.head.person
     half, rise = person.eye_width * grow, person.eye_width * grow * np.tan(person.eye_tilt)
     middle, y = sign * person.eye_apart, person.eye_y
@@ -77,7 +77,7 @@ def _eyeball(brush: Brush, look: Look, sign: int) -> None:
     for share, tint in ((1.0, person.iris * 0.5), (0.86, person.iris), (0.42, colour(0.03, 0.03, 0.035))):
         disc = ellipse((centre[0], centre[1]), (radius * share * np.cos(head.yaw * 0.7), radius * share))
         brush.shape(disc, Paint(np.minimum(tint * 1.2, 1), soft, 1, brush.light, cover))
-    lid_shadow = np.concatenate((upper, upper[::-1] + (0, 0.016)))
+    lid_shadow = np.concatenate((upper, upper[::-1] + np.array((0, 0.016))))
     shaded = Paint(person.skin * 0.22, max(0.7, 0.006 * head.unit), 0.6, brush.light, cover)
     brush.shape(head.project(lid_shadow[:, 0], lid_shadow[:, 1]), shaded)
     spark = ellipse((centre[0] + 0.011 * head.unit, centre[1] - 0.012 * head.unit), (0.0065 * head.unit,) * 2)
@@ -90,7 +90,7 @@ def _lids(brush: Brush, look: Look, sign: int) -> None:
     dark = np.minimum(person.skin * 0.24, person.hair * 0.6)
     brush.line(upper[:, 0], upper[:, 1], 0.013, brush.paint(dark, 0.003))
     brush.line(lower[1:, 0], lower[1:, 1], 0.006, brush.paint(person.skin * colour(0.6, 0.45, 0.43), 0.004, 0.75))
-    crease = upper + (0, -0.017 - 0.008 * look.eyes_open)
+    crease = upper - np.array((0, 0.017 + 0.008 * look.eyes_open))
     brush.line(crease[:, 0], crease[:, 1], 0.007, brush.paint(person.skin * colour(0.52, 0.42, 0.4), 0.005, 0.7))
 
 
@@ -121,6 +121,8 @@ def paint_glasses(brush: Brush) -> None:
         fill(brush.layer, lens, Paint(tint, 0.7, opacity))
         _reflection(brush, lens, 0.28 if person.glasses == "sun" else 0.16)
         stroke(brush.layer, np.concatenate((lens, lens[:1])), thickness * head.unit, frame)
+        if sign * head.yaw > 0.15:
+            continue  # the far temple is behind the face
         temple = head.project(
             sign * np.array((person.eye_apart + radii[0], head.half_width(person.eye_y) * 1.01)),
             np.array((person.eye_y - 0.02, person.eye_y - 0.005)),

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.render.bodies import paint_body, paint_neck
+from training.render.bodies import Stand, paint_body, paint_neck
 from training.render.brush import Brush
 from training.render.camera import Camera, photograph
-from training.render.canvas import Paint, Points, compose, fill
+from training.render.canvas import Paint, Points, blank, compose, fill
 from training.render.eyes import paint_eyes, paint_glasses
 from training.render.features import paint_ear, paint_mouth, paint_nose, paint_skin, relief
 from training.render.hair import paint_back_hair, paint_beard, paint_front_hair
@@ -23,6 +23,7 @@ from training.render.identity import Identity
 from training.render.look import Look
 from training.render.masks import paint_mask
 from training.render.materials import Field, fractal_noise
+from training.render.props import paint_prop
 
 Edges = tuple[float, float, float, float]
 
@@ -97,7 +98,9 @@ def paint_person(
 
     `blur` is the standard deviation of a person out of focus, in pixels.
     """
-    paint_body(canvas, person, look, (place.x, place.y, place.size), light)
+    # A head that leans turns about the neck, not about its middle: the body stands a little to the side.
+    stand = Stand(place.x - 0.55 * float(np.sin(look.roll)) * place.size, place.y, place.size, blur)
+    paint_body(canvas, person, look.wear, stand, light)
     return paint_head(canvas, person, look, place, light, blur=blur)
 
 
@@ -119,7 +122,7 @@ def paint_head(
     shift = turn.copy()
     shift[:, 2] += turn[:, :2] @ (0.5, 0.5) - 0.5 - np.array((left, top)) * finer
     size = ((right - left) * finer, (bottom - top) * finer)
-    turned = cv2.warpAffine(layer, shift, size, flags=cv2.INTER_LINEAR)
+    turned = cv2.warpAffine(np.ascontiguousarray(layer), shift, size, flags=cv2.INTER_LINEAR)
     small = cv2.resize(turned, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
     if blur > 0.2:
         small = cv2.GaussianBlur(small, (0, 0), blur)
@@ -144,11 +147,11 @@ def _through(matrix: NDArray[np.float64], points: Points) -> Points:
 
 def head_layer(head: Head, look: Look, light: Light, shape: tuple[int, int]) -> Field:
     """A head on nothing: height x width x 4, colours multiplied by the fourth channel, the cover."""
-    layer = np.zeros((*shape, 4), np.float32)
+    layer = blank(*shape, 4)
     person = head.person
     smooth = surface_light(head, light, shape)
     modelled = surface_light(head, light, shape, relief(head, look, shape))
-    skin = np.zeros((*shape, 4), np.float32)
+    skin = blank(*shape, 4)
     fill(skin, head.skull(), Paint(person.skin, 0.004 * head.unit))
     face = Brush(layer, head, modelled, np.ascontiguousarray(skin[..., 3]))
     outer = Brush(layer, head, smooth, face.skin)
@@ -160,14 +163,16 @@ def head_layer(head: Head, look: Look, light: Light, shape: tuple[int, int]) -> 
     paint_neck(outer)
     fill(layer, head.skull(), Paint(person.skin, 0.004 * head.unit, 1, modelled))
     _paint_face(face, look)
+    if look.mask is not None:
+        paint_mask(outer, look.mask, look.wear)
     if not hidden:
         paint_ear(outer, -far)
         paint_front_hair(outer)
-    if look.mask is not None:
-        paint_mask(outer, look.mask, look.wear)
     paint_glasses(outer)
     if look.hat is not None:
         paint_hat(outer, look.hat, look.wear)
+    if look.occluder is not None:
+        paint_prop(outer, look.occluder, look.wear)
     return layer
 
 

@@ -48,7 +48,7 @@ def paint_skin(brush: Brush) -> None:
     flush = np.minimum(person.skin * colour(1.06, 0.86, 0.84), 1)
     for sign in _SIDES:
         brush.blob((sign * 0.21, 0.13), (0.11, 0.09), brush.paint(flush, 0.05, 0.65))
-        temple = brush.paint(person.skin * 0.86, 0.04, 0.5)
+        temple = brush.paint(person.skin * np.float32(0.88), 0.05, 0.4)
         brush.blob((sign * person.face_width * 0.44, -0.14), (0.05, 0.12), temple)
     brush.blob((0, head.nose_base - 0.04), (0.045, 0.04), brush.paint(flush, 0.03, 0.6), out=person.nose_height)
     brush.blob((0, -0.25), (0.16, 0.07), brush.paint(np.minimum(person.skin * 1.06, 1), 0.05, 0.6))
@@ -113,9 +113,9 @@ def paint_nose(brush: Brush) -> None:
         flank = brush.paint(shade * 1.1, 0.018, 0.3 if sign * head.yaw <= 0 else 0.15)
         y = person.eye_y + np.array((0.0, 0.07, 0.14))
         brush.line(sign * np.array((0.045, 0.045, half * 1.2)), y, 0.022, flank, out=0.3 * out)
-    gleam = brush.paint(np.minimum(person.skin * 1.22 + 0.03, 1), 0.012, 0.55)
-    brush.line((0, 0, 0), (person.eye_y + 0.03, person.eye_y + 0.1, base - 0.07), 0.016, gleam, out=0.75 * out)
-    brush.blob((0.006, base - 0.045), (0.014, 0.011), gleam, out=out)
+    gleam = brush.paint(np.minimum(person.skin * 1.18 + 0.02, 1), 0.016, 0.42)
+    brush.line((0, 0, 0), (person.eye_y + 0.05, person.eye_y + 0.1, base - 0.09), 0.014, gleam, out=0.75 * out)
+    brush.blob((0.004, base - 0.045), (0.017, 0.013), gleam, out=out)
 
 
 def paint_mouth(brush: Brush, look: Look) -> None:

@@ -21,7 +21,7 @@ _VOLUME: dict[HairStyle, float] = {
 }
 """How far the hair stands off the skull, in face heights."""
 
-_HANGS: dict[HairStyle, float] = {"bob": 0.42, "long": 0.86, "fringe": 0.16, "curly": 0.30, "parted": 0.1}
+_HANGS: dict[HairStyle, float] = {"bob": 0.42, "long": 0.86, "curly": 0.22, "tied": 0.2}
 """Down to which height hair hangs behind and beside the face."""
 
 
@@ -33,15 +33,17 @@ def paint_back_hair(brush: Brush, *, under_hat: bool) -> None:
         return
     volume = _VOLUME[style] * (0.5 if under_hat else 1)
     paint = Paint(person.hair * 0.7, max(0.7, 0.008 * head.unit), 1, _hair_light(brush))
-    fill(brush.layer, head.skull(volume), paint)
+    low = _HANGS.get(style, 0.10)
+    around = head.skull(volume)
+    around[:, 1] = np.minimum(around[:, 1], head.plane(0.0, low)[0, 1])
+    fill(brush.layer, around, paint)
     if style == "tied" and not under_hat:
         knot = np.linspace(0, 2 * np.pi, 24)
         fill(brush.layer, head.plane(0.14 * np.cos(knot), -0.58 + 0.1 * np.sin(knot), 0.1), paint)
-    low = _HANGS.get(style, 0.0)
-    if low > 0.12:
-        wide = float(head.silhouette(0.0)) + volume
-        y = np.linspace(-0.3, low, 9)
-        x = wide * (1.0 + 0.10 * np.sin(np.linspace(0, 2.6, 9))) * np.linspace(1, 0.93, 9)
+    if low > 0.2:
+        y = np.linspace(-0.35, low, 14)
+        x = np.asarray(head.silhouette(np.minimum(y, 0.05))) + volume * np.clip(1.3 + y, 0.95, 1.25)
+        x = x * (1 - 0.12 * np.clip((y - low + 0.14) / 0.14, 0, 1) ** 2)
         hanging = np.concatenate((head.plane(x, y, 0.05), head.plane(-x, y, 0.05)[::-1]))
         fill(brush.layer, hanging, paint)
 
@@ -94,8 +96,8 @@ def _hairline(brush: Brush) -> Points:
     temple_x, temple_y = np.array((1.02, 0.99, 0.90, 0.88)) * ear, np.array((burn + 0.05, burn + 0.05, burn, -0.16))
     left = head.project(-temple_x, temple_y)
     right = head.project(temple_x[::-1], temple_y[::-1])
-    far_left = head.plane((-float(head.silhouette(0.0)) - 0.012,), (burn + 0.05,))
-    far_right = head.plane((float(head.silhouette(0.0)) + 0.012,), (burn + 0.05,))
+    reach = float(head.silhouette(burn)) + 0.8 * _VOLUME[style]
+    far_left, far_right = head.plane(-reach, burn + 0.03), head.plane(reach, burn + 0.03)
     return np.concatenate((far_left, left, head.project(x, inner, 0.01), right, far_right))
 
 
@@ -154,31 +156,24 @@ def paint_beard(brush: Brush, look: Look) -> None:
 def _beard_outlines(brush: Brush, look: Look) -> list[Points]:
     person, head = brush.head.person, brush.head
     mouth, half = person.mouth_y, person.mouth_width * (1 + 0.16 * look.smile)
-    base = head.nose_base
-    lip_x = np.array((-1.25, -0.6, 0, 0.6, 1.25)) * half
-    over = np.stack(
-        (lip_x, mouth + np.array((0.02, -0.045, -0.05, -0.045, 0.02)) + (base + 0.012 - mouth + 0.045) * 0.3), 1
-    )
-    under = np.stack((lip_x[::-1], mouth + np.array((0.03, -0.012, -0.018, -0.012, 0.03))), 1)
-    moustache = head.project(*np.concatenate((over, under)).T, 0.03)
+    t = np.linspace(-1, 1, 7)
+    upper = head.nose_base + 0.035 + 0.05 * t**2
+    lower = mouth - 0.016 + 0.055 * np.abs(t) ** 2.5
+    across = t * half * 1.22
+    moustache = head.project(np.concatenate((across, across[::-1])), np.concatenate((upper, lower[::-1])), 0.03)
     if person.beard == "moustache":
         return [moustache]
-    wide = 1.0 if person.beard in ("full", "stubble") else 0.42
-    y = np.linspace(0.02 if wide == 1 else 0.30, 0.5, 12)
-    edge = np.asarray(head.half_width(np.minimum(y, 0.49))) * (wide if wide == 1 else 1)
-    edge = np.minimum(edge, edge if wide == 1 else 0.16)
-    cheek = np.clip((y - 0.02) / 0.3, 0, 1)
-    inner_y = mouth + 0.055 + 0.018 * look.mouth_open
-    left, right = head.project(-edge, y), head.project(edge, y)
-    inside_x = np.array((0.96, 0.80, 0.62, 0.36)) * float(head.half_width(0.2)) if wide == 1 else np.array((0.155,))
-    inside_y = np.array((0.05, 0.17, 0.23, mouth + 0.0)) if wide == 1 else np.array((mouth + 0.03,))
-    chin = np.array((half * 0.9, 0.0, -half * 0.9))
-    inner = np.concatenate(
-        (
-            head.project(inside_x, inside_y),
-            head.project(chin, inner_y + np.array((0, 0.012, 0)), 0.03),
-            head.project(-inside_x[::-1], inside_y[::-1]),
-        )
-    )
-    del cheek
-    return [moustache, np.concatenate((left, right[::-1], inner))]
+    below = mouth + 0.045 + 0.05 * look.mouth_open
+    lip = head.project(t * half * 1.18, below - 0.03 * t**2, 0.03)
+    if person.beard == "goatee":
+        angle = np.linspace(0, np.pi, 12)
+        chin = head.project(half * 1.2 * np.cos(angle), below - 0.03 + (0.51 - below) * np.sin(angle), 0.02)
+        return [moustache, np.concatenate((lip, chin))]
+    y = np.linspace(0.05, 0.5, 12)
+    edge = np.asarray(head.half_width(y))
+    cheek_x = np.array((0.97, 0.88, 0.72, 0.58)) * float(head.half_width(0.1))
+    cheek_y = np.array((0.05, 0.15, 0.23, mouth - 0.02))
+    right = head.project(cheek_x[::-1], cheek_y[::-1])
+    left = head.project(-cheek_x, cheek_y)
+    jaw = np.concatenate((head.project(edge, y), head.project(-edge, y)[::-1]))
+    return [moustache, np.concatenate((left, lip, right, jaw))]

@@ -56,7 +56,8 @@ def _plain(brush: Brush, tint: Colour, light: Field | None = None) -> Paint:
 def _beanie(brush: Brush, tint: Colour, rng: np.random.Generator) -> None:
     shape = brush.layer.shape
     thick = max(2, int(brush.head.unit * 0.014))
-    knit = brush.light * (1 + np.float32(0.10) * grain(rng, shape[0], shape[1], across=thick, along=thick * 5))
+    strands = grain(rng, shape[0], shape[1], across=thick, along=thick * 5)
+    knit = brush.light * (1 + np.float32(0.10) * strands)
     dome = _dome(brush, -0.27, 0.055, 0.13)
     fill(brush.layer, np.concatenate((dome, _front_rim(brush, -0.27, 0.04, 0.055))), _plain(brush, tint, knit))
     upper, lower = _front_rim(brush, -0.36, 0.03, 0.06), _front_rim(brush, -0.24, 0.04, 0.062)
@@ -75,14 +76,15 @@ def _cap(brush: Brush, tint: Colour) -> None:
     reach = np.sqrt(1 - (t * 0.98) ** 2)
     front = head.project(t * 0.35, -0.27 + 0.055 * reach, 0.05 + 0.22 * reach)
     shadow = Paint(colour(0, 0, 0), 0.03 * head.unit, 0.35, None, brush.skin)
-    fill(brush.layer, np.concatenate((back, front[::-1])) + (0, 0.05 * head.unit), shadow)
+    fill(brush.layer, np.concatenate((back, front[::-1])) + np.array((0, 0.05 * head.unit)), shadow)
     fill(brush.layer, np.concatenate((back, front[::-1])), _plain(brush, tint * np.float32(0.8)))
 
 
 def _headscarf(brush: Brush, tint: Colour, rng: np.random.Generator) -> None:
     """Cloth around the face: a ring from the crown to below the chin, folds at the neck."""
     head = brush.head
-    light = brush.light * cloth(rng, *brush.layer.shape[:2], period=head.unit * 0.15)
+    height, width = brush.layer.shape[:2]
+    light = brush.light * cloth(rng, height, width, period=head.unit * 0.15)
     y = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 30)) / 2
     inner_x, inner_y = np.asarray(head.half_width(y)) * 0.86, y * 0.90 + 0.035
     inner = np.concatenate((head.project(inner_x, inner_y), head.project(-inner_x, inner_y)[::-1]))
@@ -90,7 +92,7 @@ def _headscarf(brush: Brush, tint: Colour, rng: np.random.Generator) -> None:
     skull = head.skull(0.075)
     start = skull[:1]
     # One polygon with a bridge to the hole: even-odd filling leaves the face free.
-    paint = _plain(brush, tint, np.asarray(light, np.float32))
+    paint = _plain(brush, tint, light)
     fill(brush.layer, np.concatenate((skull, start, hole, start)), paint)
     drape_x = np.array((0.34, 0.42, 0.40, 0.22))
     drape_y = np.array((0.20, 0.46, 0.72, 0.84))
@@ -116,5 +118,5 @@ def _helmet(brush: Brush, tint: Colour) -> None:
     fill(brush.layer, ridge, _plain(brush, tint * np.float32(1.15)))
     upper, lower = _front_rim(brush, -0.265, 0.02, 0.13), _front_rim(brush, -0.235, 0.075, 0.13)
     shadow = Paint(colour(0, 0, 0), 0.025 * head.unit, 0.35, None, brush.skin)
-    fill(brush.layer, np.concatenate((upper, lower[::-1])) + (0, 0.05 * head.unit), shadow)
+    fill(brush.layer, np.concatenate((upper, lower[::-1])) + np.array((0, 0.05 * head.unit)), shadow)
     fill(brush.layer, np.concatenate((upper, lower[::-1])), _plain(brush, tint * np.float32(0.82)))

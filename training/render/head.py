@@ -8,6 +8,7 @@ psi = atan2(d sin yaw, w cos yaw); what has turned away (|t + psi| > pi/2) is se
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -19,6 +20,23 @@ from training.render.materials import Field
 
 _ROUNDNESS = 2.35
 """Exponent of the superellipse of the outline: 2 is an ellipse, more is squarer."""
+
+
+_LEVELS = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 257)) / 2
+"""Heights at which width and depth are tabulated, closest at crown and chin, where they change fastest."""
+
+
+@lru_cache(maxsize=256)
+def _width_and_depth(
+    face_width: float, jaw: float, cheekbones: float, depth: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Half-width and front depth at `_LEVELS`."""
+    level = np.minimum(1, np.abs(2 * _LEVELS))
+    superellipse = (1 - level**_ROUNDNESS) ** (1 / _ROUNDNESS)
+    narrowing = 1 - (1 - jaw) * 0.5 * np.clip(2 * _LEVELS, 0, 1) ** 1.6
+    cheek = 1 + 0.03 * cheekbones * np.exp(-(((_LEVELS - 0.06) / 0.12) ** 2))
+    ahead = depth * (1 - level**3.2) ** (1 / 3.2)
+    return face_width / 2 * superellipse * narrowing * cheek, face_width / 2 * ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +56,49 @@ class Head:
     unit: float
     centre: tuple[float, float]
 
-    def half_width(self, y: ArrayLike) -> NDArray[np.float64]:
+    def half_width(self, y: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Half of the face's width at a height, as seen from the front."""
-        down = np.asarray(y, float)
-        superellipse = (1 - np.minimum(1, np.abs(2 * down)) ** _ROUNDNESS) ** (1 / _ROUNDNESS)
-        below = np.clip(2 * down, 0, 1)
-        narrowing = 1 - (1 - self.person.jaw) * 0.5 * below**1.6
-        cheek = 1 + 0.03 * self.person.cheekbones * np.exp(-(((down - 0.06) / 0.12) ** 2))
-        return self.person.face_width / 2 * superellipse * narrowing * cheek
+        return np.asarray(np.interp(y, _LEVELS, self._tables[0]))
 
-    def front_depth(self, y: ArrayLike) -> NDArray[np.float64]:
+    def front_depth(self, y: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """How far the face reaches forward at a height; the chin reaches nearly as far as the cheeks."""
-        level = np.minimum(1, np.abs(2 * np.asarray(y, float)))
-        return self.person.depth * self.person.face_width / 2 * (1 - level**3.2) ** (1 / 3.2)
+        return np.asarray(np.interp(y, _LEVELS, self._tables[1]))
 
-    def silhouette(self, y: ArrayLike) -> NDArray[np.float64]:
+    @property
+    def _tables(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        person = self.person
+        return _width_and_depth(person.face_width, person.jaw, person.cheekbones, person.depth)
+
+    def silhouette(self, y: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Half of the turned head's width at a height."""
         across, ahead = self.half_width(y) * np.cos(self.yaw), self.front_depth(y) * np.sin(self.yaw)
-        return np.hypot(across, ahead)
+        return np.asarray(np.hypot(across, ahead))
 
     def project(self, x: ArrayLike, y: ArrayLike, out: ArrayLike = 0.0) -> Points:
         """Layer pixels of points of the face: n x 2."""
-        x, y, out = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float), np.asarray(out, float))
-        width = np.maximum(self.half_width(y), 1e-6)
-        azimuth = np.arcsin(np.clip(x / width, -1, 1))
-        # What lies beyond the outline (hair, hats, ears) keeps its distance from it.
-        beyond = (x - np.clip(x, -width, width)) * np.cos(self.yaw)
-        across, ahead = width * np.cos(self.yaw), self.front_depth(y) * np.sin(self.yaw)
+        x, y, out = np.asarray(x, float), np.asarray(y, float), np.asarray(out, float)
+        width, depth = np.maximum(self.half_width(y), 1e-6), self.front_depth(y)
+        on_face = np.clip(x, -width, width)
+        azimuth = np.arcsin(on_face / width)
+        across, ahead = width * np.cos(self.yaw), depth * np.sin(self.yaw)
         seen = np.clip(azimuth + np.arctan2(ahead, across), -np.pi / 2, np.pi / 2)
+        # What lies beyond the outline (hair, hats, ears) keeps its distance from it.
+        beyond = (x - on_face) * np.cos(self.yaw)
         right = np.hypot(across, ahead) * np.sin(seen) + out * np.sin(azimuth + self.yaw) + beyond
-        near = self.front_depth(y) * np.cos(seen) + out
-        down = y * np.cos(self.pitch) + near * np.sin(self.pitch)
-        return np.stack((self.centre[0] + self.unit * right, self.centre[1] + self.unit * down), axis=-1).reshape(-1, 2)
+        down = y * np.cos(self.pitch) + (depth * np.cos(seen) + out) * np.sin(self.pitch)
+        return self._pixels(right, down)
 
     def plane(self, x: ArrayLike, y: ArrayLike, behind: float = 0.0) -> Points:
         """Layer pixels of points of a flat plane through the head's axis, or `behind` it: n x 2."""
-        x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
-        right = x - behind * np.sin(self.yaw)
-        down = y * np.cos(self.pitch) - behind * np.sin(self.pitch)
-        return np.stack((self.centre[0] + self.unit * right, self.centre[1] + self.unit * down), axis=-1).reshape(-1, 2)
+        right = np.asarray(x, float) - behind * np.sin(self.yaw)
+        down = np.asarray(y, float) * np.cos(self.pitch) - behind * np.sin(self.pitch)
+        return self._pixels(right, down)
+
+    def _pixels(self, right: NDArray[np.float64], down: NDArray[np.float64]) -> Points:
+        points = np.empty((max(right.size, down.size), 2))
+        points[:, 0] = self.centre[0] + self.unit * right
+        points[:, 1] = self.centre[1] + self.unit * down
+        return points
 
     def outline(self) -> Points:
         """The face: what lies in front of the ears. Its bounding box is what annotators draw."""
@@ -92,8 +114,11 @@ class Head:
         return np.concatenate((self.plane(width, stretched), self.plane(-width, stretched)[::-1]))
 
     def landmarks(self) -> Points:
-        """The five points of dlib's order, 5 x 2: outer and inner corner of the eye on the right of the picture, outer
-        and inner corner of the eye on its left, base of the nose."""
+        """The five points of dlib's order, 5 x 2.
+
+        Outer and inner corner of the eye on the right of the picture, outer and inner corner of the eye on its left,
+        base of the nose.
+        """
         person = self.person
         rise = person.eye_width * np.tan(person.eye_tilt)
         outer, inner = person.eye_apart + person.eye_width, person.eye_apart - person.eye_width

@@ -17,8 +17,8 @@ SKIN_TONES = (
     colour(0.79, 0.59, 0.43),
     colour(0.67, 0.47, 0.33),
     colour(0.53, 0.36, 0.25),
-    colour(0.41, 0.27, 0.19),
-    colour(0.30, 0.20, 0.15),
+    colour(0.44, 0.30, 0.22),
+    colour(0.36, 0.25, 0.19),
 )
 """Albedo of the skin from the palest to the darkest; `Identity.tone` counts them."""
 

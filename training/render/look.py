@@ -9,7 +9,7 @@ from training.render.materials import Random
 
 MaskState = Literal["on", "under_nose", "chin"]
 Hat = Literal["beanie", "cap", "headscarf", "helmet"]
-Occluder = Literal["hand", "phone", "cup", "scarf"]
+Occluder = Literal["hand", "phone", "cup"]
 
 LABELS: dict[MaskState | None, str] = {
     None: "without_mask",
@@ -53,9 +53,13 @@ class Look:
 def random_look(rng: Random, mask: MaskState | None = None) -> Look:
     """An everyday look: mostly towards the camera, some turned far, a few tilted."""
     hats: tuple[Hat, ...] = ("beanie", "cap", "headscarf", "helmet")
+    props: tuple[Occluder, ...] = ("hand", "phone", "cup")
+    # In front of a badly worn mask a hand would hide how it is worn.
+    held = mask in (None, "on") and rng.random() < 0.08
     return Look(
         mask=mask,
         hat=hats[int(rng.choice(4, p=(0.35, 0.35, 0.22, 0.08)))] if rng.random() < 0.16 else None,
+        occluder=props[int(rng.integers(3))] if held else None,
         yaw=float(np.clip(rng.normal(0, 0.32), -0.85, 0.85)),
         pitch=float(np.clip(rng.normal(0.02, 0.1), -0.25, 0.3)),
         roll=float(np.clip(rng.normal(0, 0.1), -0.45, 0.45)),

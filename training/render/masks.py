@@ -38,8 +38,8 @@ def paint_mask(brush: Brush, state: MaskState, wear: int) -> None:
     for sign in (-1, 1):
         _loop(brush, sign, top, bottom, cut)
     light = brush.light if cut.print is None else brush.light * cut.print
-    # A mask hides the relief below: its own light is flatter, and a shadow lies under its rim.
-    fill(brush.layer, outline + (0, 0.012 * head.unit), Paint(head.person.skin * 0.4, 0.014 * head.unit, 0.5))
+    shadow = Paint(head.person.skin * np.float32(0.4), 0.014 * head.unit, 0.5)
+    fill(brush.layer, outline + np.array((0, 0.012 * head.unit)), shadow)
     fill(brush.layer, outline, Paint(cut.tint, max(0.7, 0.004 * head.unit), 1, np.asarray(light, np.float32)))
     _details(brush, top, bottom, cut)
 
@@ -49,7 +49,8 @@ def _cut(wear: int, brush: Brush) -> _Cut:
     kind = str(rng.choice(("surgical", "cloth", "folded"), p=(0.6, 0.22, 0.18)))
     if kind == "cloth":
         tint = rng.uniform(0.08, 0.85, 3).astype(np.float32)
-        pattern = cloth(rng, *brush.layer.shape[:2], period=brush.head.unit * rng.uniform(0.05, 0.12))
+        height, width = brush.layer.shape[:2]
+        pattern = cloth(rng, height, width, period=brush.head.unit * rng.uniform(0.05, 0.12))
         return _Cut(kind, tint, pattern)
     palette = _SURGICAL if kind == "surgical" else _FOLDED
     weights = (0.4, 0.2, 0.2, 0.1, 0.1) if kind == "surgical" else (0.6, 0.25, 0.15)
@@ -93,13 +94,13 @@ def _details(brush: Brush, top: Points, bottom: Points, cut: _Cut) -> None:
         for share in (0.3, 0.5, 0.7):
             pleat = top * (1 - share) + bottom * share
             stroke(brush.layer, pleat[1:-1], 0.009 * unit, dark)
-            stroke(brush.layer, pleat[1:-1] + (0, 0.012 * unit), 0.008 * unit, pale)
+            stroke(brush.layer, pleat[1:-1] + np.array((0, 0.012 * unit)), 0.008 * unit, pale)
         stroke(brush.layer, (top * 0.95 + bottom * 0.05)[5:12], 0.016 * unit, pale)
     elif cut.kind == "folded":
         centre = np.linspace(0, 1, 9)[:, None]
         seam = top[8] * (1 - centre) + bottom[8] * centre
         stroke(brush.layer, seam, 0.012 * unit, pale)
-        stroke(brush.layer, seam + (0.012 * unit, 0), 0.010 * unit, dark)
+        stroke(brush.layer, seam + np.array((0.012 * unit, 0)), 0.010 * unit, dark)
         stroke(brush.layer, (top * 0.93 + bottom * 0.07)[1:-1], 0.006 * unit, dark)
     for rim, inward in ((top, 0.05), (bottom, -0.05)):
         other = bottom if rim is top else top

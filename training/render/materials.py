@@ -37,7 +37,7 @@ def fractal_noise(rng: Random, height: int, width: int, scales: Sequence[int]) -
         grid = rng.standard_normal((height // scale + 3, width // scale + 3)).astype(np.float32)
         smooth = cv2.resize(grid, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         total += scale / max(scales) * smooth[scale : scale + height, scale : scale + width]
-    return total / max(float(total.std()), 1e-6)
+    return np.asarray(total / max(float(total.std()), 1e-6), np.float32)
 
 
 @lru_cache(maxsize=16)
@@ -48,7 +48,7 @@ def _grain_tile(across: int, along: int) -> Field:
     smooth = cv2.GaussianBlur(wrapped, (0, 0), sigmaX=across / 2, sigmaY=along / 2)
     edge = 3 * max(across, along)
     tile = np.asarray(smooth[edge:-edge, edge:-edge], np.float32)
-    return tile / tile.std()
+    return np.asarray(tile / tile.std(), np.float32)
 
 
 def grain(rng: Random, height: int, width: int, *, across: int = 2, along: int = 2) -> Field:
@@ -91,7 +91,7 @@ def planks(rng: Random, height: int, width: int, board: int) -> Field:
     shade = rng.uniform(0.85, 1.1, width // board + 1).astype(np.float32)
     columns = np.arange(width)
     profile = np.where(columns % board < max(1, board // 12), np.float32(0.6), shade[columns // board])
-    return (profile[None, :] * (1 + 0.05 * grain(rng, height, width, across=2, along=30))).astype(np.float32)
+    return np.asarray(profile[None, :] * (1 + 0.05 * grain(rng, height, width, across=2, along=30)), np.float32)
 
 
 def cloth(rng: Random, height: int, width: int, period: float) -> Field:
@@ -99,12 +99,12 @@ def cloth(rng: Random, height: int, width: int, period: float) -> Field:
 
     `period` is the width of a stripe and its gap in pixels.
     """
-    weave = 1 + 0.03 * grain(rng, height, width)
+    weave = np.asarray(1 + 0.02 * grain(rng, height, width), np.float32)
     pattern = rng.random()
-    if pattern < 0.6:
+    if pattern < 0.72:
         return weave
     rows = np.sin(2 * np.pi * np.arange(height) / period)[:, None] > 0
     columns = np.sin(2 * np.pi * np.arange(width) / period)[None, :] > 0
     light, dark = rng.uniform(1.05, 1.3), rng.uniform(0.5, 0.85)
-    marks = rows & np.ones_like(columns) if pattern < 0.85 else rows ^ columns
+    marks = rows & np.ones_like(columns) if pattern < 0.9 else rows ^ columns
     return np.asarray(weave * np.where(marks, light, dark), np.float32)

@@ -1,5 +1,6 @@
 """Crowd scenes with labelled faces: people of all sizes, back to front, before a background, through one camera."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,10 +26,14 @@ _SEEN_BADLY_WORN = 30.0
 """Smallest face, in pixels, on which a mask on the chin differs visibly from none or a good one."""
 _HIDDEN, _HARD = 0.6, 0.4
 """Hidden shares of a face from which on it has no label, or is marked difficult."""
+_LEAST_SEEN = 4.0
+"""Least width and height of a box in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
+    """A painted face and its label."""
+
     face: PaintedFace
     label: str
 
@@ -60,11 +65,11 @@ def render_scene(seed: int, width: int, height: int) -> tuple[NDArray[np.uint8],
     canvas = background(rng, height, width)
     light = random_light(rng)
     seen = [] if rng.random() < _EMPTY else _crowd(rng, canvas, light)
-    labelled = _labelled(seen, width, height)
+    labelled = tuple(box for box in labelled_faces(seen, width, height) if box is not None)
     return photograph(canvas, random_camera(rng), rng), labelled
 
 
-def _crowd(rng: Random, canvas: Field, light: Light) -> list[_Seen]:
+def _crowd(rng: Random, canvas: Field, light: Light) -> list[Seen]:
     """Paint one to six people, the smallest (farthest) first."""
     height, width = canvas.shape[:2]
     crowd = _places(rng, width, height)
@@ -80,7 +85,7 @@ def _crowd(rng: Random, canvas: Field, light: Light) -> list[_Seen]:
         # Out of focus by the difference of the inverse distances, which sizes are.
         unsharp = blur * abs(np.log2(place.size / focus)) * place.size / 100
         face = paint_person(canvas, person, look, place, light, blur=float(unsharp))
-        seen.append(_Seen(face, LABELS[state]))
+        seen.append(Seen(face, LABELS[state]))
     return seen
 
 
@@ -111,20 +116,20 @@ def _apart(x: float, y: float, size: float, other: Place) -> bool:
     return beside or above
 
 
-def _labelled(seen: list[_Seen], width: int, height: int) -> tuple[LabelledBox, ...]:
-    """The boxes of those faces that can be seen, nearest last."""
-    boxes = []
+def labelled_faces(seen: Sequence[Seen], width: int, height: int) -> list[LabelledBox | None]:
+    """The box of each painted face, in the order of painting; None for those that later ones or the edge hide."""
+    boxes: list[LabelledBox | None] = []
     covered = np.zeros((height, width), np.uint8)
     for one in reversed(seen):
         hidden = _hidden_share(one.face.outline, covered)
-        cover_person(covered, one.face)
+        _cover(covered, one.face)
         edges = _cut(one.face.box, width, height)
-        if hidden <= _HIDDEN and edges[2] - edges[0] >= 4 and edges[3] - edges[1] >= 4:
-            boxes.append(LabelledBox(one.label, edges, difficult=hidden > _HARD))
-    return tuple(reversed(boxes))
+        visible = hidden <= _HIDDEN and edges[2] - edges[0] >= _LEAST_SEEN and edges[3] - edges[1] >= _LEAST_SEEN
+        boxes.append(LabelledBox(one.label, edges, difficult=hidden > _HARD) if visible else None)
+    return boxes[::-1]
 
 
-def cover_person(covered: NDArray[np.uint8], face: PaintedFace) -> None:
+def _cover(covered: NDArray[np.uint8], face: PaintedFace) -> None:
     """Mark what a person hides: head with hair, shoulders and body."""
     left, top, right, bottom = face.box
     size = bottom - top
