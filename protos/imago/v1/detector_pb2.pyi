@@ -31,7 +31,7 @@ class DetectRequest(_message.Message):
     MAX_DETECTIONS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """Empty: the service's default model."""
+    """A model whose `imago.task` is "object-detection"; empty: "mask_detector"."""
     version: _builtins.str
     """A decimal version; empty: the newest that is ready."""
     score_threshold: _builtins.float
@@ -39,7 +39,7 @@ class DetectRequest(_message.Message):
     iou_threshold: _builtins.float
     """Greatest overlap (intersection over union) of two boxes of one label, 0..1; absent: 0.45."""
     max_detections: _builtins.int
-    """Most detections returned, best first; 0: 300."""
+    """Most detections returned, best first, 1..3000; 0: 300."""
     @_builtins.property
     def image(self) -> _image_pb2.Image: ...
     @_builtins.property
@@ -326,16 +326,34 @@ class DetectStreamStart(_message.Message):
     SCORE_THRESHOLD_FIELD_NUMBER: _builtins.int
     ALERT_LABELS_FIELD_NUMBER: _builtins.int
     ALERT_AFTER_FRAMES_FIELD_NUMBER: _builtins.int
+    ALERT_AFTER_MS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """Empty: the service's default model."""
+    """A model whose `imago.task` is "object-detection"; empty: "mask_detector"."""
     version: _builtins.str
+    """A decimal version; empty: the newest that is ready."""
     score_threshold: _builtins.float
-    """Least score kept, 0..1; absent: the model's own."""
+    """Score, 0..1, that a detection needs by itself; absent: the model's own. To begin a track it needs up to 0.1 more;
+    to continue one that was seen in the frame before, 0.1 is enough.
+    """
     alert_after_frames: _builtins.int
-    """Frames in a row that a label must win before the alert, 1..1000; 0: 5."""
+    """Analysed frames in a row that a label must win before the alert, 1..1000; 0: 5. The winner of a frame is the label
+    that the track showed most often in the last five frames in which it was seen (the last `alert_after_frames`, if
+    they are fewer), so that a detector which hesitates raises nothing.
+    """
+    alert_after_ms: _builtins.int
+    """Milliseconds, by the frames' time_us, that the label must also have won for, 0..3600000; 0: the frames decide.
+    The alert is raised once; it can be raised again when another label has won for as many frames and as long.
+    """
     @_builtins.property
     def alert_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Labels that raise an alert when a track shows them, e.g. "without_mask"."""
+        """Labels that raise an alert when a track shows them, e.g. "without_mask". A label that the model lacks, or that
+        `labels` leaves out, is INVALID_ARGUMENT.
+        """
+
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these labels are followed; empty: all. A label that the model lacks is INVALID_ARGUMENT."""
 
     def __init__(
         self,
@@ -345,10 +363,12 @@ class DetectStreamStart(_message.Message):
         score_threshold: _builtins.float | None = ...,
         alert_labels: _abc.Iterable[_builtins.str] | None = ...,
         alert_after_frames: _builtins.int = ...,
+        alert_after_ms: _builtins.int = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score_threshold", b"_score_threshold", "score_threshold", b"score_threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_threshold", b"_score_threshold", "alert_after_frames", b"alert_after_frames", "alert_labels", b"alert_labels", "model", b"model", "score_threshold", b"score_threshold", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_threshold", b"_score_threshold", "alert_after_frames", b"alert_after_frames", "alert_after_ms", b"alert_after_ms", "alert_labels", b"alert_labels", "labels", b"labels", "model", b"model", "score_threshold", b"score_threshold", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score_threshold: _TypeAlias = _typing.Literal["score_threshold"]  # noqa: Y015
     _WhichOneofArgType__score_threshold: _TypeAlias = _typing.Literal["_score_threshold", b"_score_threshold"]  # noqa: Y015
@@ -363,9 +383,11 @@ class VideoFrame(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     TIME_US_FIELD_NUMBER: _builtins.int
     time_us: _builtins.int
-    """Microseconds since the start of the video; must not decrease."""
+    """Microseconds since the start of the video; must not decrease. Where it is the same as before, 1/30 s is assumed."""
     @_builtins.property
-    def image(self) -> _image_pb2.Image: ...
+    def image(self) -> _image_pb2.Image:
+        """Frames may change their size: tracks, alerts and what led to them then begin anew."""
+
     def __init__(
         self,
         *,
@@ -389,13 +411,20 @@ class DetectStreamResponse(_message.Message):
     ALERTS_FIELD_NUMBER: _builtins.int
     DROPPED_FRAMES_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
     frame_index: _builtins.int
-    """Index of the frame in the stream, from 0."""
+    """Index of the frame in the stream, from 0; dropped frames count."""
     dropped_frames: _builtins.int
     """Frames dropped since the last response because they came faster than they could be analysed."""
+    width: _builtins.int
+    """Size of the upright original frame, pixels."""
+    height: _builtins.int
     @_builtins.property
     def detections(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Detection]:
-        """Each with its track_id."""
+        """Each with its track_id, by descending score. Something is reported from the second analysed frame on that shows it,
+        except that the first frame's detections are reported at once. Its id is never given to anything else.
+        """
 
     @_builtins.property
     def alerts(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Alert]:
@@ -411,10 +440,12 @@ class DetectStreamResponse(_message.Message):
         alerts: _abc.Iterable[_image_pb2.Alert] | None = ...,
         dropped_frames: _builtins.int = ...,
         timing: _image_pb2.Timing | None = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timing", b"timing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "detections", b"detections", "dropped_frames", b"dropped_frames", "frame_index", b"frame_index", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "detections", b"detections", "dropped_frames", b"dropped_frames", "frame_index", b"frame_index", "height", b"height", "timing", b"timing", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -71,7 +71,11 @@ class DetectorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DetectStream(self, request_iterator, context):
-        """Frames of one video in, tracked detections and alerts out, one response for each frame that was analysed.
+        """Frames of one video in, tracked detections and alerts out, one response for each frame that was analysed, in order.
+
+        While a frame is analysed one more waits: the newest. Each that comes on top takes its place, and the one that
+        waited is dropped and counted. So a live source is never answered late, and who never has more than two frames
+        unanswered loses none. A frame that cannot be decoded ends the stream with INVALID_ARGUMENT and its index.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

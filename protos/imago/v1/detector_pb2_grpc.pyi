@@ -38,7 +38,12 @@ class DetectorServiceStub:
     DetectFaces: _grpc.UnaryUnaryMultiCallable[_detector_pb2.DetectFacesRequest, _detector_pb2.DetectFacesResponse]
     """Faces, by a classical or a convolutional detector."""
     DetectStream: _grpc.StreamStreamMultiCallable[_detector_pb2.DetectStreamRequest, _detector_pb2.DetectStreamResponse]
-    """Frames of one video in, tracked detections and alerts out, one response for each frame that was analysed."""
+    """Frames of one video in, tracked detections and alerts out, one response for each frame that was analysed, in order.
+
+    While a frame is analysed one more waits: the newest. Each that comes on top takes its place, and the one that
+    waited is dropped and counted. So a live source is never answered late, and who never has more than two frames
+    unanswered loses none. A frame that cannot be decoded ends the stream with INVALID_ARGUMENT and its index.
+    """
 
 @_typing.type_check_only
 class DetectorServiceAsyncStub(DetectorServiceStub):
@@ -50,7 +55,12 @@ class DetectorServiceAsyncStub(DetectorServiceStub):
     DetectFaces: _aio.UnaryUnaryMultiCallable[_detector_pb2.DetectFacesRequest, _detector_pb2.DetectFacesResponse]  # type: ignore[assignment]
     """Faces, by a classical or a convolutional detector."""
     DetectStream: _aio.StreamStreamMultiCallable[_detector_pb2.DetectStreamRequest, _detector_pb2.DetectStreamResponse]  # type: ignore[assignment]
-    """Frames of one video in, tracked detections and alerts out, one response for each frame that was analysed."""
+    """Frames of one video in, tracked detections and alerts out, one response for each frame that was analysed, in order.
+
+    While a frame is analysed one more waits: the newest. Each that comes on top takes its place, and the one that
+    waited is dropped and counted. So a live source is never answered late, and who never has more than two frames
+    unanswered loses none. A frame that cannot be decoded ends the stream with INVALID_ARGUMENT and its index.
+    """
 
 class DetectorServiceServicer:
     """Finds things in images: objects, face masks and faces."""
@@ -74,6 +84,11 @@ class DetectorServiceServicer:
         request_iterator: _MaybeAsyncIterator[_detector_pb2.DetectStreamRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_detector_pb2.DetectStreamResponse], _abc.AsyncIterator[_detector_pb2.DetectStreamResponse]]:
-        """Frames of one video in, tracked detections and alerts out, one response for each frame that was analysed."""
+        """Frames of one video in, tracked detections and alerts out, one response for each frame that was analysed, in order.
+
+        While a frame is analysed one more waits: the newest. Each that comes on top takes its place, and the one that
+        waited is dropped and counted. So a live source is never answered late, and who never has more than two frames
+        unanswered loses none. A frame that cannot be decoded ends the stream with INVALID_ARGUMENT and its index.
+        """
 
 def add_DetectorServiceServicer_to_server(servicer: DetectorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
