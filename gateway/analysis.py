@@ -16,12 +16,13 @@ from gateway.failures import code_name, failure_status
 from gateway.methods import Method, all_methods
 from gateway.passthrough import Exchange, Proxy
 from imago.v1 import detector_pb2, gateway_pb2, recognizer_pb2
-from services.runtime.errors import InvalidInput, Unsupported
+from services.runtime.errors import InvalidInput
 
 _MOST_PARTS = 32
 _RESERVE_S = 0.25
 _RESERVE_SHARE = 0.1
 """Of the caller's time, kept back so that a slow part does not end the rest; at most `_RESERVE_S`."""
+_NOT_OFFERED = (code_pb2.UNIMPLEMENTED, code_pb2.NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class _Question:
     request: Callable[[gateway_pb2.AnalyzeRequest, str], Message]
     result: str
     """The field of PartResult that holds the answer."""
-    needs_model: bool = False
-    """Whether the service's default model would answer something else."""
+    model: str = ""
+    """Asked where the part names none; empty: the service chooses."""
 
 
 _QUESTIONS = {
@@ -46,12 +47,12 @@ _QUESTIONS = {
         "detector.Detect",
         lambda asked, model: detector_pb2.DetectRequest(image=asked.image, model=model),
         "detections",
+        model="object_detector",
     ),
     gateway_pb2.PART_KIND_FACE_MASKS: _Question(
         "detector.Detect",
         lambda asked, model: detector_pb2.DetectRequest(image=asked.image, model=model),
         "detections",
-        needs_model=True,
     ),
     gateway_pb2.PART_KIND_IDENTITIES: _Question(
         "recognizer.Identify",
@@ -82,7 +83,8 @@ class Analysis:
     async def analyze(self, request: gateway_pb2.AnalyzeRequest, exchange: Exchange) -> gateway_pb2.AnalyzeResponse:
         """All parts at once under one deadline, each with its own status. Raises InvalidInput for the request itself.
 
-        Where no parts are named, what no service offers is left out instead of being reported as UNIMPLEMENTED.
+        Where no parts are named, those that no service offers (UNIMPLEMENTED) or has a model for (NOT_FOUND) are left
+        out instead of being reported.
         """
         started = perf_counter_ns()
         _check(request)
@@ -90,7 +92,7 @@ class Analysis:
         within = Exchange(exchange.metadata, _time_of_a_part(exchange.timeout_s))
         results = await asyncio.gather(*(self._answer(part, request, within) for part in parts))
         if not request.parts:
-            results = [result for result in results if result.status.code != code_pb2.UNIMPLEMENTED]
+            results = [result for result in results if result.status.code not in _NOT_OFFERED]
         return gateway_pb2.AnalyzeResponse(parts=results, elapsed_us=(perf_counter_ns() - started) // 1000)
 
     async def _answer(
@@ -118,9 +120,7 @@ class Analysis:
         request: gateway_pb2.AnalyzeRequest,
         within: Exchange,
     ) -> Any:
-        if question.needs_model and not part.model:
-            raise Unsupported(f"{gateway_pb2.PartKind.Name(part.kind)} has no default model; name one in the part.")
-        serialized = question.request(request, part.model).SerializeToString()
+        serialized = question.request(request, part.model or question.model).SerializeToString()
         exchange = Exchange(within.metadata, within.timeout_s)
         return method.response.FromString(await self._proxy.unary(method, serialized, exchange))
 

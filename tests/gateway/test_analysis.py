@@ -6,7 +6,18 @@ import pytest
 
 from imago.v1 import gateway_pb2, gateway_pb2_grpc
 from imago.v1.gateway_pb2 import PART_KIND_CLASSES, PART_KIND_FACE_MASKS, PART_KIND_FACES, PART_KIND_OBJECTS, Part
-from tests.gateway.fakes import Context, Detector, Gateway, gateway, hang_until, nobody, photo, serving, status_of
+from tests.gateway.fakes import (
+    Context,
+    Detector,
+    Gateway,
+    ObjectDetector,
+    gateway,
+    hang_until,
+    nobody,
+    photo,
+    serving,
+    status_of,
+)
 
 
 async def analyze(door: Gateway, *parts: Part, timeout: float | None = None) -> gateway_pb2.AnalyzeResponse:
@@ -77,11 +88,35 @@ async def test_without_parts_everything_is_asked_and_what_nobody_offers_is_left_
     assert [(part.part.kind, part.status.name) for part in response.parts] == [(PART_KIND_FACES, "OK")]
 
 
-async def test_face_masks_need_a_model_because_the_default_one_finds_something_else() -> None:
-    async with serving(Detector()) as address, gateway(detector=address) as door:
-        response = await analyze(door, Part(kind=PART_KIND_FACE_MASKS))
-    assert response.parts[0].status.name == "UNIMPLEMENTED"
-    assert response.parts[0].status.message == "PART_KIND_FACE_MASKS has no default model; name one in the part."
+async def test_without_parts_a_model_that_nobody_has_is_left_out() -> None:
+    async with serving(ObjectDetector(models=("",))) as address, gateway(detector=address) as door:
+        unnamed, named = await analyze(door), await analyze(door, Part(kind=PART_KIND_OBJECTS))
+    assert [part.part.kind for part in unnamed.parts] == [PART_KIND_FACES, PART_KIND_FACE_MASKS]
+    assert outcomes(named) == [("", "NOT_FOUND")]
+    assert named.parts[0].status.message == "no model 'object_detector'"
+
+
+async def test_face_masks_are_the_services_default_and_objects_a_model_of_their_own() -> None:
+    detector = ObjectDetector(models=("", "object_detector", "mask_yolo"))
+    parts = [
+        Part(kind=PART_KIND_FACE_MASKS),
+        Part(kind=PART_KIND_OBJECTS),
+        Part(kind=PART_KIND_FACE_MASKS, model="mask_yolo"),
+    ]
+    async with serving(detector) as address, gateway(detector=address) as door:
+        response = await analyze(door, *parts)
+    assert [part.part for part in response.parts] == parts
+    assert [part.detections.detections[0].label for part in response.parts] == ["", "object_detector", "mask_yolo"]
+
+
+async def test_objects_go_to_the_address_of_their_model() -> None:
+    default, objects = ObjectDetector(), ObjectDetector(models=("object_detector",))
+    async with serving(default) as here, serving(objects) as there:
+        routes = [f"detector/object_detector=dns:///{there}"]
+        async with gateway(detector=here, routes=routes) as door:
+            response = await analyze(door, Part(kind=PART_KIND_FACE_MASKS), Part(kind=PART_KIND_OBJECTS))
+    assert outcomes(response) == [("", "OK"), ("", "OK")]
+    assert (default.calls, objects.calls) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ class _PartKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PartKind.Val
     PART_KIND_FACES: _PartKind.ValueType  # 1
     """DetectorService.DetectFaces."""
     PART_KIND_OBJECTS: _PartKind.ValueType  # 2
-    """DetectorService.Detect with the default object model."""
+    """DetectorService.Detect with the model "object_detector"."""
     PART_KIND_FACE_MASKS: _PartKind.ValueType  # 3
-    """DetectorService.Detect with the face-mask model."""
+    """DetectorService.Detect with the service's default model, which finds faces and whether they wear a mask."""
     PART_KIND_IDENTITIES: _PartKind.ValueType  # 4
     """RecognizerService.Identify on the faces found."""
     PART_KIND_ATTRIBUTES: _PartKind.ValueType  # 5
@@ -49,9 +49,9 @@ PART_KIND_UNSPECIFIED: PartKind.ValueType  # 0
 PART_KIND_FACES: PartKind.ValueType  # 1
 """DetectorService.DetectFaces."""
 PART_KIND_OBJECTS: PartKind.ValueType  # 2
-"""DetectorService.Detect with the default object model."""
+"""DetectorService.Detect with the model "object_detector"."""
 PART_KIND_FACE_MASKS: PartKind.ValueType  # 3
-"""DetectorService.Detect with the face-mask model."""
+"""DetectorService.Detect with the service's default model, which finds faces and whether they wear a mask."""
 PART_KIND_IDENTITIES: PartKind.ValueType  # 4
 """RecognizerService.Identify on the faces found."""
 PART_KIND_ATTRIBUTES: PartKind.ValueType  # 5
@@ -68,7 +68,7 @@ class Part(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     kind: Global___PartKind.ValueType
     model: _builtins.str
-    """Empty: the service's default model for this kind."""
+    """Empty: the model that the kind names, or the service's default."""
     def __init__(
         self,
         *,
@@ -96,7 +96,9 @@ class AnalyzeRequest(_message.Message):
     def image(self) -> _image_pb2.Image: ...
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
-        """What to find out, each kind and model at most once, at most 32; empty: every kind that a configured service offers."""
+        """What to find out, each kind and model at most once, at most 32; empty: every kind that a configured service offers
+        and has a model for.
+        """
 
     def __init__(
         self,
