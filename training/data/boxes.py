@@ -20,6 +20,7 @@ class Checks:
         size: width and height of the image in pixels.
         classes: labels that are known; none: every label is.
         findings: where faults go.
+        image: the image's name, where the annotation file has those of several.
         rounding: share of the side that an edge may lie outside because the format rounds; no fault, only clamped.
     """
 
@@ -27,6 +28,7 @@ class Checks:
     size: tuple[int, int]
     classes: Sequence[str]
     findings: Findings
+    image: str = ""
     rounding: float = 0.0
 
     def accept(self, boxes: Sequence[LabelledBox]) -> tuple[LabelledBox, ...]:
@@ -71,7 +73,9 @@ class Checks:
 
     def _note(self, kind: FaultKind, box: LabelledBox) -> None:
         edges = ", ".join(f"{edge:g}" for edge in box.edges)
-        self.findings.add(kind, self.file, f"'{box.label}' ({edges}) in {self.size[0]}x{self.size[1]}")
+        self.findings.add(
+            kind, self.file, f"'{box.label}' ({edges}) in {self.image or 'an image'} of {self.size[0]}x{self.size[1]}"
+        )
 
 
 def _has_area(edges: Edges) -> bool:

@@ -67,3 +67,15 @@ def check_distinct(images: Sequence[AnnotatedImage], names: Iterable[str]) -> No
         if other := first.get(name):
             raise TrainingError(f"{image.file} and {other} would both be written as '{name}': rename one")
         first[name] = image.file
+
+
+def check_labels(images: Sequence[AnnotatedImage], classes: Sequence[str]) -> None:
+    """Refuse boxes that have no number.
+
+    Raises:
+        TrainingError: a box has none of `classes`.
+    """
+    for image in images:
+        for box in image.boxes:
+            if box.label not in classes:
+                raise TrainingError(f"{image.file}: the label '{box.label}' is none of {', '.join(classes)}")

@@ -32,7 +32,8 @@ def image(file: Path, *boxes: LabelledBox, width: int = 40, height: int = 30) ->
 def intervals(side: int, least: float) -> st.SearchStrategy[tuple[float, float]]:
     """Two floats of 0..side, any bits, at least `least` apart."""
     edge = st.floats(0, side, allow_nan=False)
-    return st.tuples(edge, edge).map(sorted).filter(lambda pair: pair[1] - pair[0] > least).map(tuple)
+    pairs = st.tuples(edge, edge).map(lambda pair: (min(pair), max(pair)))
+    return pairs.filter(lambda pair: pair[1] - pair[0] > least)
 
 
 def boxes_within(
