@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
-from training.detectors.yolo_package import ultralytics
+from training.detectors.yolo_package import own_threads, ultralytics
 from training.errors import TrainingError
 
 STRIDE = 32
@@ -149,7 +149,8 @@ class YoloRaw(nn.Module):
         )
         network = deepcopy(self.network).cpu().eval()  # the predictor melts layers together in place
         bgr = [np.ascontiguousarray(image[..., ::-1]) for image in images]
-        found = [result.boxes.cpu().numpy() for result in predictor(source=bgr, model=network, stream=True)]
+        with own_threads():
+            found = [result.boxes.cpu().numpy() for result in predictor(source=bgr, model=network, stream=True)]
         return [{"boxes": boxes.xyxy, "scores": boxes.conf, "labels": boxes.cls} for boxes in found]
 
 

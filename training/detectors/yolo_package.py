@@ -9,10 +9,13 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from training.errors import TrainingError
@@ -50,6 +53,16 @@ def ultralytics(module: str) -> Any:
     """A module of ultralytics by its name inside the package, imported only after `prepare`."""
     prepare()
     return import_module(f"ultralytics.{module}")
+
+
+@contextmanager
+def own_threads() -> Iterator[None]:
+    """Keep torch's number of threads: ultralytics takes one less than there are cores, of two cores only one."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:
