@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from training.errors import TrainingError
 
@@ -41,11 +42,15 @@ def draw_curves(records: Sequence[Record], title: str, file: Path) -> None:
     figure.suptitle(title)
     for place, (group, names) in enumerate(groups.items(), 1):
         panel = figure.add_subplot(rows, _COLUMNS, place)
+        lowest = 0.0
         for name in names:
             points = [(r["epoch"], r[name]) for r in records if r.get(name) is not None]
             panel.plot(*zip(*points, strict=True), marker=".", label=name.partition("/")[2] or name)
-        panel.set_title(group)
+            lowest = min(lowest, *(value for _, value in points))
+        panel.set_title(group.replace("_", " "))
         panel.set_xlabel("epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.set_ylim(bottom=1.05 * lowest)  # cut off above 0, noise would look like cliffs
         panel.grid(alpha=0.3)
         if len(names) > 1:
             panel.legend(fontsize="small")

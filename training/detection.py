@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 import typer
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast, gather_object
 from torch import Tensor, nn
 
 from training.augment import Augmentation
@@ -104,6 +104,9 @@ class DetectionTask:
     def evaluate(self) -> dict[str, float | None]:
         """Scores of the weights that would be kept, on the held-out images."""
         network = self.best_network().eval()
+        if self.accelerator.num_processes > 1:  # running means are each process's own; those of the first are kept
+            for buffer in network.buffers():
+                broadcast(buffer)
         found: list[dict[str, Tensor]] = []
         true: list[dict[str, Tensor]] = []
         processes = self.accelerator.num_processes

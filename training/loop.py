@@ -18,7 +18,7 @@ from training.checkpoint import Checkpoints, State, save_weights
 from training.curves import Record
 from training.errors import Interrupted
 from training.optimisation import learning_rate, set_learning_rate
-from training.parts import Interruption, Progress, seed_step
+from training.parts import Interruption, Progress, mean_over_processes, seed_step
 from training.record import MetricsLog, device_name, peak_memory
 from training.run import Run
 from training.summary import Outcome
@@ -168,7 +168,8 @@ class Loop:
     def _finish_epoch(self, epoch: int) -> Record:
         """Evaluate where it is due, keep what is best, and put the epoch's record together."""
         record: Record = {"epoch": epoch + 1, "step": self.position.step}
-        record |= {f"loss/{name}": total / self.task.steps_per_epoch for name, total in self.position.sums.items()}
+        sums = mean_over_processes(self.position.sums, self.accelerator)
+        record |= {f"loss/{name}": total / self.task.steps_per_epoch for name, total in sums.items()}
         record["learning_rate"] = learning_rate(self.run.recipe.optimiser, self.position.step - 1, self.steps)
         record["images_per_second"] = self.images_per_second
         self.position.sums = {}

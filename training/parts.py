@@ -27,7 +27,8 @@ def build_accelerator(loop: recipe.Loop) -> Accelerator:
         TrainingError: this device does not compute in that precision.
     """
     try:
-        return Accelerator(mixed_precision=loop.precision)
+        # told that there is no GPU, accelerate joins the processes; else each would believe to be alone
+        return Accelerator(mixed_precision=loop.precision, cpu=not torch.accelerator.is_available())
     except ValueError as error:
         raise TrainingError(f"loop.precision = {loop.precision!r}: {error}") from None
 
@@ -61,6 +62,14 @@ def require_finite(losses: Mapping[str, Tensor], step: int, files: Iterable[str]
             "(a smaller optimiser.learning_rate or loop.clip_norm often helps)"
         )
     return values
+
+
+def mean_over_processes(values: Mapping[str, float], accelerator: Accelerator) -> dict[str, float]:
+    """Numbers by name, which every process has, averaged."""
+    if accelerator.num_processes == 1 or not values:
+        return dict(values)
+    mine = torch.tensor(list(values.values()), dtype=torch.float32, device=accelerator.device)
+    return dict(zip(values, reduce(mine, reduction="mean").tolist(), strict=True))
 
 
 class Interruption:
