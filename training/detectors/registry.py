@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,12 @@ BUILDERS = {
     "fasterrcnn_mobilenet_v3_large_320_fpn": (_TORCHVISION, "build_fasterrcnn_mobilenet"),
     "ssd300_vgg16": (_TORCHVISION, "build_ssd300_vgg16"),
     "ssdlite320_mobilenet_v3_large": (_TORCHVISION, "build_ssdlite320_mobilenet"),
-    "yolo": ("training.detectors.yolo_network", "build_yolo"),
     "yolov5n": (_YOLO, "build_yolov5n"),
     "yolov5s": (_YOLO, "build_yolov5s"),
     "yolo11n": (_YOLO, "build_yolo11n"),
     "yolo26n": (_YOLO, "build_yolo26n"),
 }
-"""Module and name of each builder `(classes, size, **options) -> nn.Module`, a `Detector`; imported when used.
-
-That of YOLO takes the network's name first: "yolo11n" and the like.
-"""
+"""Module and name of each builder `(classes, size, **options) -> nn.Module`, a `Detector`; imported when used."""
 
 
 def build_detector(model: Model, classes: Sequence[str]) -> nn.Module:
@@ -56,13 +51,11 @@ def build_detector(model: Model, classes: Sequence[str]) -> nn.Module:
 
 
 def _builder(name: str) -> Callable[..., nn.Module]:
-    """What builds a network of that name; all names that begin with "yolo" are ultralytics'."""
-    family = "yolo" if name.startswith("yolo") else name
-    if family not in BUILDERS:
+    if name not in BUILDERS:
         raise TrainingError(f"model.name: there is no detector '{name}'; there are {', '.join(BUILDERS)}")
-    module, function = BUILDERS[family]
+    module, function = BUILDERS[name]
     builder: Callable[..., nn.Module] = getattr(import_module(module), function)
-    return partial(builder, name) if family == "yolo" else builder
+    return builder
 
 
 def _check(builder: Callable[..., Any], model: Model) -> None:
