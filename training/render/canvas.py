@@ -5,6 +5,7 @@ fourth channel, the cover. Points are continuous: (0, 0) is the upper left corne
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ def polygon_cover(points: Points, window: Window, softness: float) -> Field:
 
 def fill(canvas: Field, points: Points, paint: Paint) -> None:
     """Paint a polygon, n x 2."""
-    window = window_of(points, 3 * paint.softness + 1, canvas.shape)
+    window = window_of(points, 2.6 * paint.softness + 1, canvas.shape)
     if window is not None:
         lay(canvas, window, polygon_cover(points, window, paint.softness), paint)
 
@@ -120,15 +121,19 @@ def compose(canvas: Field, layer: Field, left: int, top: int) -> None:
 
 def ellipse(centre: tuple[float, float], radii: tuple[float, float], *, turn: float = 0.0, points: int = 32) -> Points:
     """An ellipse as a polygon, points x 2; `turn` in radians."""
+    circle = unit_circle(points)
+    across, along = radii[0] * circle[:, 0], radii[1] * circle[:, 1]
+    if turn == 0:
+        return np.stack((centre[0] + across, centre[1] + along), axis=1)
+    cosine, sine = np.cos(turn), np.sin(turn)
+    return np.stack((centre[0] + across * cosine - along * sine, centre[1] + across * sine + along * cosine), axis=1)
+
+
+@lru_cache(maxsize=16)
+def unit_circle(points: int) -> Points:
+    """Cosine and sine all around, points x 2."""
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    across, along = radii[0] * np.cos(angle), radii[1] * np.sin(angle)
-    return np.stack(
-        (
-            centre[0] + across * np.cos(turn) - along * np.sin(turn),
-            centre[1] + across * np.sin(turn) + along * np.cos(turn),
-        ),
-        axis=1,
-    )
+    return np.stack((np.cos(angle), np.sin(angle)), axis=1)
 
 
 def smooth_path(knots: Points, *, closed: bool = True, steps: int = 6) -> Points:

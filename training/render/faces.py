@@ -4,7 +4,7 @@ A head is painted upright on a layer of at least twice the final size, then roll
 picture with its cover, so no patch has an edge. Sizes are the height of the face, crown to chin, in pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from training.render.bodies import Stand, paint_body, paint_neck
 from training.render.brush import Brush
 from training.render.camera import Camera, photograph
-from training.render.canvas import Paint, Points, blank, compose, fill
+from training.render.canvas import Paint, Points, blank, compose, lay, polygon_cover, window_of
 from training.render.eyes import paint_eyes, paint_glasses
 from training.render.features import paint_ear, paint_mouth, paint_nose, paint_skin, relief
-from training.render.hair import paint_back_hair, paint_beard, paint_front_hair
+from training.render.hair import hair_brush, paint_back_hair, paint_beard, paint_front_hair
 from training.render.hats import paint_hat
 from training.render.head import Head, Light, surface_light
 from training.render.identity import Identity
@@ -110,7 +110,7 @@ def paint_head(
     """Paint head and neck into a picture."""
     finer = max(2, int(np.ceil(_LEAST_DRAWN / place.size)))
     unit = place.size * finer
-    beside, above, below = (int(np.ceil(room * unit)) for room in _ROOM)
+    beside, above, below = (2 * int(np.ceil(room * unit / 2)) for room in _ROOM)
     head = Head(person, look.yaw, look.pitch, unit, (float(beside), float(above)))
     layer = head_layer(head, look, light, (above + below, 2 * beside))
     turn = _rolled(head, look, place, finer)
@@ -148,26 +148,26 @@ def _through(matrix: NDArray[np.float64], points: Points) -> Points:
 def head_layer(head: Head, look: Look, light: Light, shape: tuple[int, int]) -> Field:
     """A head on nothing: height x width x 4, colours multiplied by the fourth channel, the cover."""
     layer = blank(*shape, 4)
-    person = head.person
-    smooth = surface_light(head, light, shape)
-    modelled = surface_light(head, light, shape, relief(head, look, shape))
-    skin = blank(*shape, 4)
-    fill(skin, head.skull(), Paint(person.skin, 0.004 * head.unit))
-    face = Brush(layer, head, modelled, np.ascontiguousarray(skin[..., 3]))
-    outer = Brush(layer, head, smooth, face.skin)
+    cover = np.zeros(shape, np.float32)
+    skull = Paint(head.person.skin, max(0.7, 0.004 * head.unit))
+    window = window_of(head.skull(), 3, shape) or (slice(0), slice(0))
+    cover[window] = polygon_cover(head.skull(), window, skull.softness)
+    smooth, modelled = _lights(head, look, light, shape)
+    outer, face = Brush(layer, head, smooth, cover), Brush(layer, head, modelled, cover)
+    hair = hair_brush(outer)
     far = 1 if head.yaw > 0 else -1
-    hidden = look.hat == "headscarf"
-    if not hidden:
-        paint_back_hair(outer, under_hat=look.hat is not None)
+    wrapped = look.hat == "headscarf"
+    if not wrapped:
+        paint_back_hair(hair, under_hat=look.hat is not None)
         paint_ear(outer, far)
     paint_neck(outer)
-    fill(layer, head.skull(), Paint(person.skin, 0.004 * head.unit, 1, modelled))
-    _paint_face(face, look)
+    lay(layer, window, cover[window], replace(skull, light=modelled))
+    _paint_face(face, hair, look)
     if look.mask is not None:
         paint_mask(outer, look.mask, look.wear)
-    if not hidden:
+    if not wrapped:
         paint_ear(outer, -far)
-        paint_front_hair(outer)
+        paint_front_hair(hair)
     paint_glasses(outer)
     if look.hat is not None:
         paint_hat(outer, look.hat, look.wear)
@@ -176,9 +176,25 @@ def head_layer(head: Head, look: Look, light: Light, shape: tuple[int, int]) -> 
     return layer
 
 
-def _paint_face(face: Brush, look: Look) -> None:
+def _lights(head: Head, look: Look, light: Light, shape: tuple[int, int]) -> tuple[Field, Field]:
+    """Light on the smooth head and on the modelled face, each height x width.
+
+    Both change slowly, so they are computed at half the layer's resolution, which is at least the picture's own.
+    """
+    half = replace(head, unit=head.unit / 2, centre=(head.centre[0] / 2, head.centre[1] / 2))
+    small = (shape[0] // 2, shape[1] // 2)
+    smooth = surface_light(half, light, small)
+    modelled = surface_light(half, light, small, relief(half, look, small))
+    return _enlarged(smooth, shape), _enlarged(modelled, shape)
+
+
+def _enlarged(field: Field, shape: tuple[int, int]) -> Field:
+    return np.asarray(cv2.resize(field, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _paint_face(face: Brush, hair: Brush, look: Look) -> None:
     paint_skin(face)
     paint_eyes(face, look)
     paint_nose(face)
     paint_mouth(face, look)
-    paint_beard(face, look)
+    paint_beard(hair, look)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from training.render.brush import Brush
+from training.render.canvas import window_of
 from training.render.head import Head
 from training.render.look import Look
 from training.render.materials import Field, colour, grain
@@ -60,15 +61,19 @@ def paint_skin(brush: Brush) -> None:
 
 
 def _blotches(brush: Brush) -> None:
-    person, shape = brush.head.person, brush.layer.shape
-    rng = np.random.default_rng((person.texture, 1))
-    pores = grain(rng, shape[0], shape[1]) * np.float32(0.012 + 0.014 * person.age)
-    coarse = max(4, int(brush.head.unit * 0.06))
-    spots = grain(rng, shape[0], shape[1], across=coarse, along=coarse) * np.float32(0.022)
-    factor = 1 + (pores + spots) * brush.skin
-    brush.layer[..., 0] *= 1 + (factor - 1) * np.float32(0.7)
-    brush.layer[..., 1] *= factor
-    brush.layer[..., 2] *= factor
+    """Pores and patches; red varies least, as in skin."""
+    head = brush.head
+    window = window_of(head.skull(), 2, brush.layer.shape)
+    if window is None:
+        return
+    rng = np.random.default_rng((head.person.texture, 1))
+    height, width = window[0].stop - window[0].start, window[1].stop - window[1].start
+    coarse = max(4, int(head.unit * 0.06))
+    marks = grain(rng, height, width) * np.float32(0.012 + 0.014 * head.person.age)
+    marks = marks + grain(rng, height, width, across=coarse, along=coarse) * np.float32(0.022)
+    marks *= brush.skin[window]
+    for channel, strength in enumerate((0.7, 1.0, 1.0)):
+        brush.layer[window][..., channel] *= 1 + np.float32(strength) * marks
 
 
 def _freckles(brush: Brush) -> None:

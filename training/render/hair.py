@@ -1,12 +1,14 @@
 """Hair and beards: what hangs behind the head, what frames the face, what grows on it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from training.render.brush import Brush
 from training.render.canvas import Paint, Points, fill, multiply, polygon_cover, window_of
 from training.render.identity import HairStyle
 from training.render.look import Look
-from training.render.materials import Colour, Field, grain
+from training.render.materials import grain
 
 _VOLUME: dict[HairStyle, float] = {
     "bald": 0.0,
@@ -32,7 +34,7 @@ def paint_back_hair(brush: Brush, *, under_hat: bool) -> None:
     if style == "bald":
         return
     volume = _VOLUME[style] * (0.5 if under_hat else 1)
-    paint = Paint(person.hair * 0.7, max(0.7, 0.008 * head.unit), 1, _hair_light(brush))
+    paint = Paint(person.hair * 0.7, max(0.7, 0.008 * head.unit), 1, brush.light)
     low = _HANGS.get(style, 0.10)
     around = head.skull(volume)
     around[:, 1] = np.minimum(around[:, 1], head.plane(0.0, low)[0, 1])
@@ -50,15 +52,16 @@ def paint_back_hair(brush: Brush, *, under_hat: bool) -> None:
 
 def paint_front_hair(brush: Brush) -> None:
     """The cap of hair over the skull down to the hairline, with strands and gloss."""
-    person, head = brush.head.person, brush.head
+    person = brush.head.person
     if person.hair_style == "bald":
         return
-    cap = np.concatenate((_crown(brush), _hairline(brush)))
+    glossy = _glossy(brush)
     soft = 0.012 if person.hair_style in ("cropped", "curly") else 0.006
-    _hairy(brush, cap, person.hair, soft * head.unit)
+    cap = np.concatenate((_crown(brush), _hairline(brush)))
+    glossy.shape(cap, glossy.paint(person.hair, soft, on_skin=False))
     if person.hair_style in ("long", "bob"):
         for sign in (-1, 1):
-            _hairy(brush, _curtain(brush, sign), person.hair * np.float32(0.92), 0.006 * head.unit)
+            brush.shape(_curtain(brush, sign), glossy.paint(person.hair * np.float32(0.92), 0.006, on_skin=False))
 
 
 def _crown(brush: Brush) -> Points:
@@ -114,23 +117,21 @@ def _curtain(brush: Brush, sign: int) -> Points:
     return np.concatenate((front, head.plane(outer, y)[::-1]))
 
 
-def _hair_light(brush: Brush) -> Field:
-    """Light on hair: that of the head with strands across it."""
+def hair_brush(brush: Brush) -> Brush:
+    """The brush for all hair: the head's light with strands across it."""
     layer, head = brush.layer, brush.head
     rng = np.random.default_rng((head.person.texture, 3))
     curly = head.person.hair_style in ("curly", "cropped")
     thin = max(2, int(head.unit * 0.012))
     strands = grain(rng, layer.shape[0], layer.shape[1], across=thin, along=thin * (1 if curly else 9))
-    return np.asarray(brush.light * (1 + np.float32(0.22 if curly else 0.16) * strands), np.float32)
+    return replace(brush, light=brush.light * (1 + np.float32(0.22 if curly else 0.16) * strands))
 
 
-def _hairy(brush: Brush, outline: Points, tint: Colour, softness: float) -> None:
-    """Fill with strands, and a band of gloss along the upper third."""
-    head = brush.head
-    light = _hair_light(brush)
-    y = (np.arange(brush.layer.shape[0], dtype=np.float32) - head.centre[1]) / head.unit
-    gloss = 1 + 0.45 * np.exp(-(((y + 0.42) / 0.07) ** 2)).astype(np.float32)
-    fill(brush.layer, outline, Paint(tint, max(0.7, softness), 1, light * gloss[:, None]))
+def _glossy(brush: Brush) -> Brush:
+    """With a band of gloss around the upper part of the head."""
+    y = (np.arange(brush.layer.shape[0], dtype=np.float32) - np.float32(brush.head.centre[1])) / brush.head.unit
+    gloss = 1 + 0.45 * np.exp(-(((y + 0.42) / 0.07) ** 2))
+    return replace(brush, light=brush.light * gloss.astype(np.float32)[:, None])
 
 
 def paint_beard(brush: Brush, look: Look) -> None:
@@ -149,7 +150,7 @@ def paint_beard(brush: Brush, look: Look) -> None:
             shade = 1 - cover[..., None] * np.float32(0.42) * (1 - np.minimum(person.hair, 0.7) * 0.6)
             multiply(brush.layer, window, shade.astype(np.float32))
         else:
-            paint = Paint(person.hair * 0.85, soft, 0.94, _hair_light(brush), brush.skin)
+            paint = Paint(person.hair * 0.85, soft, 0.94, brush.light, brush.skin)
             fill(brush.layer, outline, paint)
 
 

@@ -22,7 +22,8 @@ def paint_hat(brush: Brush, hat: Hat, wear: int) -> None:
     if hat == "helmet":
         _helmet(brush, _HELMETS[int(rng.integers(len(_HELMETS)))])
         return
-    tint = rng.uniform(0.06, 0.8, 3).astype(np.float32)
+    bright = rng.uniform(0.06, 0.8, 3)
+    tint = np.asarray(bright.mean() + (bright - bright.mean()) * rng.uniform(0.1, 0.9), np.float32)
     if hat == "beanie":
         _beanie(brush, tint, rng)
     elif hat == "cap":

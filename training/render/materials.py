@@ -40,15 +40,15 @@ def fractal_noise(rng: Random, height: int, width: int, scales: Sequence[int]) -
     return np.asarray(total / max(float(total.std()), 1e-6), np.float32)
 
 
-@lru_cache(maxsize=16)
-def _grain_tile(across: int, along: int) -> Field:
-    """A noise that repeats without seams, stretched to `across` x `along` pixels a grain; the same in every process."""
+@lru_cache(maxsize=24)
+def _grain_tile(across: int, along: int, rows: int, columns: int) -> Field:
+    """Rows x columns of one noise that repeats without seams, a grain being `across` x `along` pixels large."""
     noise = np.random.default_rng((across, along)).standard_normal((_TILE, _TILE)).astype(np.float32)
     wrapped = np.asarray(np.pad(noise, 3 * max(across, along), mode="wrap"), np.float32)
     smooth = cv2.GaussianBlur(wrapped, (0, 0), sigmaX=across / 2, sigmaY=along / 2)
     edge = 3 * max(across, along)
     tile = np.asarray(smooth[edge:-edge, edge:-edge], np.float32)
-    return np.asarray(tile / tile.std(), np.float32)
+    return np.tile(np.asarray(tile / tile.std(), np.float32), (rows, columns))
 
 
 def grain(rng: Random, height: int, width: int, *, across: int = 2, along: int = 2) -> Field:
@@ -56,12 +56,9 @@ def grain(rng: Random, height: int, width: int, *, across: int = 2, along: int =
 
     `across` and `along` are the size of one grain in pixels; a long grain looks like hair, a short one like skin.
     """
-    tile = _grain_tile(across, along)
-    tile = np.roll(tile, tuple(rng.integers(0, _TILE, 2)), (0, 1))
-    rows, columns = -(-height // _TILE), -(-width // _TILE)
-    if rows > 1 or columns > 1:
-        tile = np.tile(tile, (rows, columns))
-    return tile[:height, :width]
+    top, left = rng.integers(0, _TILE, 2)
+    tile = _grain_tile(across, along, -(-height // _TILE) + 1, -(-width // _TILE) + 1)
+    return tile[top : top + height, left : left + width]
 
 
 def vertical_gradient(top: Colour, bottom: Colour, height: int, width: int) -> Field:

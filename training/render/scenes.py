@@ -59,7 +59,8 @@ def render_scene(seed: int, width: int, height: int) -> tuple[NDArray[np.uint8],
     Returns:
         uint8 height x width x 3, red, green and blue; and the faces with the labels without_mask, with_mask and
         mask_weared_incorrect. A box is the outline of the face cut to the picture; a face that others or the edge hide
-        by more than 60 % has none, one hidden by more than 40 % is `difficult`.
+        by more than 60 % has none, one hidden by more than 40 %, or whose lower half is hidden by more than 60 %, is
+        `difficult`.
     """
     rng = np.random.default_rng((seed, 0x5CE))
     canvas = background(rng, height, width)
@@ -121,11 +122,16 @@ def labelled_faces(seen: Sequence[Seen], width: int, height: int) -> list[Labell
     boxes: list[LabelledBox | None] = []
     covered = np.zeros((height, width), np.uint8)
     for one in reversed(seen):
-        hidden = _hidden_share(one.face.outline, covered)
+        outline = one.face.outline
+        middle = (one.face.box[1] + one.face.box[3]) / 2
+        lower_half = np.stack((outline[:, 0], np.maximum(outline[:, 1], middle)), axis=1)
+        hidden = _hidden_share(outline, covered)
+        # What cannot be told, because mouth and nose are hidden, is not asked.
+        hard = hidden > _HARD or _hidden_share(lower_half, covered) > _HIDDEN
         _cover(covered, one.face)
         edges = _cut(one.face.box, width, height)
         visible = hidden <= _HIDDEN and edges[2] - edges[0] >= _LEAST_SEEN and edges[3] - edges[1] >= _LEAST_SEEN
-        boxes.append(LabelledBox(one.label, edges, difficult=hidden > _HARD) if visible else None)
+        boxes.append(LabelledBox(one.label, edges, difficult=hard) if visible else None)
     return boxes[::-1]
 
 

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
 import cv2
 import dlib
@@ -41,7 +43,7 @@ def test_dlibs_detector_takes_rendered_faces_for_real_ones(frontal: list[np.ndar
 
 
 def test_the_haar_cascade_takes_rendered_faces_for_real_ones(frontal: list[np.ndarray]) -> None:
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
     found = 0
     for pixels in frontal:
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
@@ -69,11 +71,9 @@ def test_landmarks_are_in_dlibs_order() -> None:
 
 
 def test_dlibs_own_landmarks_agree_with_the_known_ones() -> None:
-    from importlib.util import find_spec
-    from pathlib import Path
-
     spec = find_spec("face_recognition_models")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     file = Path(spec.origin).parent / "models" / "shape_predictor_5_face_landmarks.dat"
     predictor, distances = dlib.shape_predictor(str(file)), []
     for seed in range(20):

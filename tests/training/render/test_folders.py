@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from training.data.voc import read_voc
@@ -16,7 +17,7 @@ def test_what_is_written_is_read_back_as_it_was_rendered(tmp_path: Path) -> None
     assert len(images) == 3
     for seed, image in enumerate(images):
         pixels, boxes = render_scene(seed, 96, 80)
-        assert (cv2.imread(str(image.file))[..., ::-1] == pixels).all()
+        assert (np.asarray(cv2.imread(str(image.file)))[..., ::-1] == pixels).all()
         assert image.boxes == boxes
 
 
