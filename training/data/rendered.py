@@ -1,0 +1,175 @@
+"""The images that a recipe's renderer makes: rendered once, kept as a Pascal VOC set, read back from then on.
+
+A scene is a function of its seed. Training takes the seeds from `data.seed` on, validation those from `data.seed` +
+2**30 on; as no training seed reaches 2**30, no image that a model is checked with was ever trained on, whatever the
+recipes' seeds and numbers are.
+"""
+
+import hashlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from training.data.annotations import AnnotatedImage, LabelledBox
+from training.data.faults import Findings
+from training.data.voc import VocReader, voc_xml
+from training.errors import TrainingError
+from training.recipe import Data
+
+VALIDATION_OFFSET = 2**30
+JPEG_QUALITY = 95
+ALONE = 8
+"""Images up to which other processes take longer to start than they save."""
+
+Scene = Callable[[int, int, int], tuple[NDArray[np.uint8], tuple[LabelledBox, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Where a renderer is, `version` to be raised when it gives other pixels or boxes for a seed."""
+
+    module: str
+    function: str
+    version: int
+
+    def load(self) -> Scene:
+        """The function, imported only now: (seed, width, height) to RGB pixels and boxes."""
+        scene: Scene = getattr(import_module(self.module), self.function)
+        return scene
+
+
+RENDERERS = {"masks": Renderer("training.render.scenes", "render_scene", version=1)}
+"""By the name that a recipe says in `data.source`."""
+
+
+def rendered_set(data: Data, split: Literal["train", "validation"], cache: Path) -> list[AnnotatedImage]:
+    """The images of a split, in the order of their seeds; what is not in `cache` is rendered first.
+
+    An image counts as rendered once its annotation is there, which is written last, so an interrupted rendering goes
+    on where it stopped, and two processes may render the same set.
+
+    Args:
+        data: source, numbers, size and seed of the images.
+        split: "train" or "validation".
+        cache: the folder that keeps all rendered sets; this one's is named after what it depends on.
+
+    Raises:
+        TrainingError: there is no such renderer, seeds reach those of validation, or a kept file is broken.
+    """
+    folder = set_folder(data, cache) / split
+    seeds = split_seeds(data, split)
+    todo = [seed for seed in seeds if not _annotation(folder, seed).is_file()]
+    if todo:
+        _render(partial(render_file, RENDERERS[data.source], folder, (data.width, data.height)), todo, data.source)
+    return _read(folder, seeds)
+
+
+def set_folder(data: Data, cache: Path) -> Path:
+    """Where the images of a recipe stay: the name has a hash of the renderer, its version, the seed and the size.
+
+    Raises:
+        TrainingError: there is no such renderer.
+    """
+    renderer = RENDERERS.get(data.source)
+    if renderer is None:
+        raise TrainingError(
+            f"data.source = '{data.source}': there is no such renderer; there are {', '.join(RENDERERS)}"
+        )
+    parts = (data.source, renderer.version, data.seed, data.width, data.height)
+    return cache / f"{data.source}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}"
+
+
+def split_seeds(data: Data, split: Literal["train", "validation"]) -> range:
+    """The seeds of a split: those of training end below 2**30, where those of validation begin.
+
+    Raises:
+        TrainingError: the recipe's seed or numbers are out of that range.
+    """
+    if data.seed < 0 or data.seed + max(data.train, data.validation) > VALIDATION_OFFSET:
+        raise TrainingError(
+            f"data.seed = {data.seed}: must be at least 0, and {VALIDATION_OFFSET} less the number of images at most"
+        )
+    if split == "train":
+        return range(data.seed, data.seed + data.train)
+    first = VALIDATION_OFFSET + data.seed
+    return range(first, first + data.validation)
+
+
+def render_file(renderer: Renderer, folder: Path, size: tuple[int, int], seed: int) -> None:
+    """Render one scene into a set, its annotation last, each file whole or not at all."""
+    pixels, boxes = renderer.load()(seed, *size)
+    written, jpeg = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not written:
+        raise TrainingError(f"the scene of seed {seed}, {pixels.shape} {pixels.dtype}, cannot be written as JPEG")
+    image = AnnotatedImage(_image(folder, seed), pixels.shape[1], pixels.shape[0], boxes)
+    _write_whole(image.file, jpeg.tobytes())
+    _write_whole(_annotation(folder, seed), voc_xml(image))
+
+
+def _image(folder: Path, seed: int) -> Path:
+    return folder / "images" / f"{seed:010d}.jpg"
+
+
+def _annotation(folder: Path, seed: int) -> Path:
+    return folder / "annotations" / f"{seed:010d}.xml"
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    """Write a file so that it is never seen half."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.write_bytes(content)
+    part.replace(file)
+
+
+def _read(folder: Path, seeds: range) -> list[AnnotatedImage]:
+    reader = VocReader(Findings(strict=True))
+    images = folder / "images"
+    read = (reader.read(_annotation(folder, seed), lambda name, _: images / name) for seed in seeds)
+    return [image for image in read if image]
+
+
+def _render(render: Callable[[int], None], seeds: Sequence[int], source: str) -> None:
+    """Render scenes in as many processes as there are processors, and show how far it is."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            for _ in progress.track(_rendered(render, seeds), total=len(seeds), description=f"rendering {source}"):
+                pass
+    except OSError as error:
+        raise TrainingError(f"rendering {source}: {error}") from None
+    except BrokenProcessPool:
+        raise TrainingError(f"rendering {source}: a process was killed; started again, it goes on there") from None
+
+
+def _rendered(render: Callable[[int], None], seeds: Sequence[int]) -> Iterator[None]:
+    workers = min(len(seeds) // ALONE, os.cpu_count() or 1)
+    if workers < 2:
+        yield from map(render, seeds)
+        return
+    # Spawned, because forking a process that runs threads (torch's, OpenCV's) may stop the child for ever.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
+        try:
+            yield from pool.map(render, seeds)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """One thread for each process; Ctrl-C is the parent's to handle."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
