@@ -4,8 +4,10 @@ What a server would otherwise have to know about the network is in the graph: th
 and the decoding of boxes. Suppression is not, since every request may choose its own.
 """
 
+import io
+import warnings
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -41,7 +43,12 @@ class _Served(nn.Module):
 
 
 def export_graph(
-    detector: nn.Module, size: int, *, batched: bool = True, facts: Mapping[str, str] | None = None
+    detector: nn.Module,
+    size: int,
+    *,
+    batched: bool = True,
+    half: bool = True,
+    facts: Mapping[str, str] | None = None,
 ) -> onnx.ModelProto:
     """The graph of `detector.raw`. Equal weights and equal library versions give equal bytes.
 
@@ -51,31 +58,58 @@ def export_graph(
         batched: IMAGE is uint8 (batch, size, size, 3) RGB, BOXES float32 (batch, candidates, 4) in pixels, SCORES
             float32 (batch, candidates, classes) in 0..1, any batch. Otherwise all three lack the batch axis, and the
             number of candidates may depend on the image.
+        half: store large weights in half precision; they are computed with in float32 all the same.
         facts: written into the file's metadata.
 
     Raises:
         TrainingError: the network does not export, or it fixes the size of the batch.
     """
     served = _Served(detector, batched=batched).eval()
-    example = torch.zeros((2, size, size, 3) if batched else (size, size, 3), dtype=torch.uint8)
-    shapes = {"image": {0: torch.export.Dim("batch")} if batched else None}
     try:
         with torch.no_grad():
-            program = torch.export.export(served, (example,), dynamic_shapes=shapes, strict=False)
-            exported = torch.onnx.export(
-                program, input_names=[INPUT], output_names=[BOXES, SCORES], opset_version=OPSET, verbose=False
-            )
+            model = _follow(served, size) if batched else _trace(served, size)
     except Exception as error:
         raise TrainingError(f"the network does not export to ONNX: {_first_line(error)}") from error
-    if exported is None:
-        raise TrainingError("the network does not export to ONNX: torch.onnx.export gave no graph")
-    model = exported.model_proto
-    if batched:
-        _name_the_batch(model.graph)
-    _keep_weights_in_half(model)
+    _name_axes(model.graph, batched=batched)
+    if half:
+        _keep_weights_in_half(model)
     _strip(model, facts or {})
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _follow(served: _Served, size: int) -> onnx.ModelProto:
+    """By torch.export: a small graph, folded, whose batch is known to be free. It cannot branch on values."""
+    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    shapes = {"image": {0: torch.export.Dim("batch")}}
+    program = torch.export.export(served, (example,), dynamic_shapes=shapes, strict=False)
+    exported = torch.onnx.export(
+        program, input_names=[INPUT], output_names=[BOXES, SCORES], opset_version=OPSET, verbose=False
+    )
+    assert exported is not None  # as long as no file is named
+    model: onnx.ModelProto = exported.model_proto
+    return model
+
+
+def _trace(served: _Served, size: int) -> onnx.ModelProto:
+    """By tracing, torch's older way, which torchvision's two-stage detectors are written for.
+
+    Their suppression leaves as many regions as the image has, which torch.export does not follow. torch warns that this
+    way will end, and at each place where a trace might be wrong: `training.export.parity` finds out whether it is.
+    """
+    file: Any = io.BytesIO()  # what its documentation allows, and its annotation forgets
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            served,
+            (torch.zeros((size, size, 3), dtype=torch.uint8),),
+            file,
+            input_names=[INPUT],
+            output_names=[BOXES, SCORES],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return onnx.load_model_from_string(file.getvalue())
 
 
 def candidates_of(model: onnx.ModelProto) -> tuple[int, int]:
@@ -85,23 +119,29 @@ def candidates_of(model: onnx.ModelProto) -> tuple[int, int]:
     return candidates, classes
 
 
+def weights_in_half(model: onnx.ModelProto) -> bool:
+    """Whether the file stores weights in half precision."""
+    return any(tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer)
+
+
 def is_batched(model: onnx.ModelProto) -> bool:
     return len(model.graph.input[0].type.tensor_type.shape.dim) == 4
 
 
-def _name_the_batch(graph: onnx.GraphProto) -> None:
-    """Call the first axis "batch".
+def _name_axes(graph: onnx.GraphProto, *, batched: bool) -> None:
+    """Call the free axis "batch", or "candidates" where there is no batch.
 
     Raises:
         TrainingError: the exporter found that the network computes with the number of the example's images.
     """
     for tensor in (*graph.input, *graph.output):
         axis = tensor.type.tensor_type.shape.dim[0]
-        if axis.HasField("dim_value"):
+        if batched and axis.HasField("dim_value"):
             raise TrainingError(
-                f"the network fixes the batch: {tensor.name} takes {axis.dim_value} images, not any number"
+                f"the network fixes the batch: {tensor.name} has {axis.dim_value} images, not any number"
             )
-        axis.dim_param = "batch"
+        if not axis.HasField("dim_value"):
+            axis.dim_param = "batch" if batched else "candidates"
 
 
 def _keep_weights_in_half(model: onnx.ModelProto) -> None:

@@ -10,6 +10,7 @@ from torchvision.ops import batched_nms, box_iou
 from training.export.engines import Candidates
 
 SUPPRESSION_IOU = 0.5
+LEAST_SIDE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ class Found:
     def where(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> "Found":
         return Found(self.edges[kept], self.scores[kept], self.labels[kept])
 
-    def at_least(self, score: float) -> "Found":
-        return self.where(self.scores >= score)
+    def objects(self, score: float) -> "Found":
+        """Those of at least this score whose sides have a pixel: overlaps of narrower ones mean nothing."""
+        sides = self.edges[:, 2:] - self.edges[:, :2]
+        return self.where((self.scores >= score) & (sides >= LEAST_SIDE).all(1))
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -92,6 +95,6 @@ def _nearest(wanted: Found, offered: Found, tolerance: Tolerance) -> tuple[NDArr
     differences = np.abs(wanted.scores[:, None].astype(np.float64) - offered.scores[None])
     alike = (wanted.labels[:, None] == offered.labels[None]) & (differences <= tolerance.score)
     edges = [torch.from_numpy(found.edges.astype(np.float64)) for found in (wanted, offered)]
-    overlaps = np.where(alike, box_iou(*edges).numpy(), 0)
+    overlaps = np.where(alike, np.nan_to_num(box_iou(*edges).numpy()), 0)  # two empty boxes: 0 of 0
     rows, best = np.arange(len(wanted)), overlaps.argmax(1)
     return overlaps[rows, best], differences[rows, best]

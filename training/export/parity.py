@@ -161,7 +161,7 @@ class _Reference:
             ("the graph's", others, ours, our_pairs),
             ("the trainer's", self.reported[number], their_pairs, their_pairs),
         ):
-            strong = wanted.at_least(self.threshold)
+            strong = wanted.objects(self.threshold)
             result = match(strong, offered, candidates, tolerance)
             if result.lost.any():
                 raise TrainingError(f"{whose} {_describe(strong.where(result.lost))} has no equal on the other side")

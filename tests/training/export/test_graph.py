@@ -24,8 +24,8 @@ def test_any_batch_gives_what_the_network_gives(
     )
     boxes, scores = infer(np.stack(pictures[:rows]))
     expected_boxes, expected_scores = torch_engine(network)(np.stack(pictures[:rows]))
-    assert (boxes.dtype, boxes.shape) == (np.float32, (rows, CELLS, 4))
-    assert (scores.dtype, scores.shape) == (np.float32, (rows, CELLS, CLASSES))
+    assert (boxes.shape, scores.shape) == ((rows, CELLS, 4), (rows, CELLS, CLASSES))
+    assert boxes.dtype == scores.dtype == np.float32
     # Weights have 11 bits in the file: three layers of sums of some hundred products, boxes of up to 20 pixels.
     np.testing.assert_allclose(boxes, expected_boxes, atol=0.05)
     np.testing.assert_allclose(scores, expected_scores, atol=0.01)
@@ -62,7 +62,7 @@ def test_weights_beyond_the_range_of_a_half_stay_as_they_are(network: Grid, pict
     large = Grid()
     large.load_state_dict(network.state_dict())
     with torch.no_grad():
-        large.layers[6].weight[0, 0, 0, 0] = 1e6
+        large.state_dict()["layers.6.weight"][0, 0, 0, 0] = 1e6
     exported = export_graph(large, SIZE)
     halves = {tensor.name for tensor in exported.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT16}
     assert "detector.layers.6.weight.half" not in halves
