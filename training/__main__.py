@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from training.errors import TrainingError
 
-COMMANDS = ("train", "log", "haar_sweep", "hog_curves", "export")
+COMMANDS = ("train", "log", "haar_sweep", "hog_curves", "export", "render")
 """Modules of `training.commands`, in the order of the help."""
 
 
