@@ -4,6 +4,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from training.data.annotations import AnnotatedImage
@@ -79,3 +82,15 @@ def check_labels(images: Sequence[AnnotatedImage], classes: Sequence[str]) -> No
         for box in image.boxes:
             if box.label not in classes:
                 raise TrainingError(f"{image.file}: the label '{box.label}' is none of {', '.join(classes)}")
+
+
+def read_pixels(file: Path) -> NDArray[np.uint8]:
+    """Decode an image: uint8 height x width x 3, RGB, as stored (no EXIF turn), like the boxes of annotations.
+
+    Raises:
+        TrainingError: the file is missing or damaged.
+    """
+    pixels = cv2.imread(str(file), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise TrainingError(f"{file}: cannot be read as an image")
+    return np.ascontiguousarray(pixels[:, :, ::-1], np.uint8)

@@ -6,10 +6,11 @@ An image's place depends on its name and the seed alone, never on the order of f
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from training.data.annotations import AnnotatedImage
+from training.data.faults import AnnotatedSet, Split
 from training.errors import TrainingError
 
 
@@ -43,6 +44,18 @@ def split_images(images: Sequence[AnnotatedImage], validation: float = 0.2, seed
     _exchange(ranked, held_out)
     train = [image for number, image in enumerate(ranked) if number not in held_out]
     return TrainValidation(_by_name(train), _by_name(ranked[number] for number in held_out))
+
+
+def with_splits(found: AnnotatedSet, validation: float = 0.2, seed: int = 0) -> AnnotatedSet:
+    """A set divided anew by `split_images`; what its folder keeps for testing stays there.
+
+    Raises:
+        TrainingError: as `split_images`.
+    """
+    test = found.of("test")
+    split = split_images([image for image in found.images if found.splits.get(image.file) != "test"], validation, seed)
+    places: dict[Split, Sequence[AnnotatedImage]] = {"train": split.train, "validation": split.validation, "test": test}
+    return replace(found, splits={image.file: name for name, images in places.items() for image in images})
 
 
 def _count(images: int, validation: float) -> int:
