@@ -4,6 +4,7 @@ Their labels begin at 1, since 0 is the background; the wrappers here hide that,
 is downloaded: networks start from new weights, or from a local file named by the recipe's `model.weights`.
 """
 
+import inspect
 import math
 from typing import Any
 
@@ -13,6 +14,9 @@ from torchvision.models import detection
 from torchvision.models.detection.image_list import ImageList
 
 from training.errors import TrainingError
+
+_OPTIONS = ("_thresh", "_n_train", "_n_test", "_per_image", "_per_img", "_fraction", "_candidates")
+"""How the names end of what may be chosen; the rest is the networks' structure, or follows from the recipe."""
 
 
 class TorchvisionDetector(nn.Module):
@@ -96,15 +100,25 @@ def build_ssdlite320_mobilenet(classes: int, size: int, **options: Any) -> Singl
 
 
 def _faster_rcnn(builder: Any, classes: int, size: int, options: dict[str, Any]) -> FasterRCNN:
+    _check(options, detection.FasterRCNN)
     settings = {"min_size": size, "max_size": size, "box_detections_per_img": 300, **options}
     return FasterRCNN(_network(builder, classes, settings), classes)
 
 
 def _single_shot(builder: Any, classes: int, size: int, options: dict[str, Any]) -> SingleShot:
+    _check(options, detection.ssd.SSD)
     network = _network(builder, classes, options)
     network.transform.min_size, network.transform.max_size = (size,), size
     network.transform.fixed_size = (size, size)
     return SingleShot(network, classes)
+
+
+def _check(options: dict[str, Any], network: type) -> None:
+    """The builders swallow every option that they do not know."""
+    known = {name for name in inspect.signature(network).parameters if name.endswith(_OPTIONS)}
+    for option in options:
+        if option not in known:
+            raise TrainingError(f"model.options: there is no '{option}'; there are {', '.join(sorted(known))}")
 
 
 def _network(builder: Any, classes: int, options: dict[str, Any]) -> Any:
