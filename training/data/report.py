@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,7 +17,7 @@ from training.data.annotations import AnnotatedImage, LabelledBox
 from training.data.faults import AnnotatedSet, Fault
 from training.errors import TrainingError
 
-BAR = 24
+BAR = 10
 FAULTS_SHOWN = 20
 
 
@@ -75,25 +76,27 @@ def class_balance(images: Sequence[AnnotatedImage], classes: Sequence[str]) -> l
 
 
 def balance_table(rows: Sequence[ClassBalance]) -> Table:
-    """The rows for the terminal, with a bar as long as the class's share."""
-    table = Table("class", title="class balance", title_justify="left")
-    for heading in ("boxes", "share", "", "images", "difficult", "side, px: least", "median", "most"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    """The rows for the terminal, with a bar as long as the class's share; sides are least/median/greatest."""
+    table = Table(box=SIMPLE, pad_edge=False)
+    table.add_column("class", overflow="fold", min_width=min(24, max((len(row.label) for row in rows), default=0)))
+    for heading in ("boxes", "share", "", "images", "difficult", "sides, px"):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for row in rows:
-        sides = [f"{side:.0f}" if row.boxes else "-" for side in (row.smallest, row.middle, row.largest)]
+        sides = f"{row.smallest:.0f}/{row.middle:.0f}/{row.largest:.0f}" if row.boxes else "-"
         bar = "█" * max(round(row.share * BAR), row.boxes > 0)
-        table.add_row(
-            escape(row.label), str(row.boxes), f"{row.share:.1%}", bar, str(row.images), str(row.difficult), *sides
-        )
+        counts = (str(row.boxes), f"{row.share:.1%}", bar, str(row.images), str(row.difficult), sides)
+        table.add_row(escape(row.label), *counts)
     return table
 
 
 def fault_table(faults: Sequence[Fault], folder: Path) -> Table:
     """The first faults for the terminal, files relative to `folder`; how many there are of each kind stands above."""
     kinds = Counter(fault.kind.value for fault in faults)
-    title = "\n".join([f"faults: {len(faults)}", *(f"{count:6d}  {kind}" for kind, count in kinds.most_common())])
+    title = "\n".join(["faults by kind:", *(f"{count:6d}  {kind}" for kind, count in kinds.most_common())])
     rest = len(faults) - FAULTS_SHOWN
-    table = Table(title=title, title_justify="left", caption=f"and {rest} more" if rest > 0 else None)
+    table = Table(
+        box=SIMPLE, pad_edge=False, title=title, title_justify="left", caption=f"and {rest} more" if rest > 0 else None
+    )
     for heading in ("file", "fault", "value"):
         table.add_column(heading, overflow="fold")
     for fault in faults[:FAULTS_SHOWN]:

@@ -66,7 +66,7 @@ def draw_boxes(
     """
     drawn = np.ascontiguousarray(pixels).copy()
     palette = {**colours(sorted({box.label for box in boxes})), **(palette or {})}
-    thickness = max(1, round(min(drawn.shape[:2]) / 160))
+    thickness = max(1, round(min(drawn.shape[:2]) / 110))
     for box in boxes:
         x_min, y_min, x_max, y_max = (round(edge) for edge in box.edges)
         corners = (x_min, y_min), (max(x_max - 1, x_min), max(y_max - 1, y_min))  # the last pixel that is inside
@@ -78,7 +78,7 @@ def draw_boxes(
 
 
 def sheet(cells: Sequence[Pixels], columns: int = 5, captions: Sequence[str] = ()) -> Pixels:
-    """Pictures in rows, each centred in a square as large as the largest side of all, with lines of text below.
+    """Pictures in rows, each centred in a place as wide and as high as any of them, with a line of text below.
 
     Args:
         cells: uint8 height x width x 3, RGB, of any sizes; at least one.
@@ -88,19 +88,17 @@ def sheet(cells: Sequence[Pixels], columns: int = 5, captions: Sequence[str] = (
     Returns:
         uint8 height x width x 3, RGB.
     """
-    side = max(max(cell.shape[:2]) for cell in cells)
+    height, width = (max(cell.shape[axis] for cell in cells) for axis in (0, 1))
     columns = min(columns, len(cells))
-    step = side + GAP, side + GAP + (CAPTION if captions else 0)
-    rows = math.ceil(len(cells) / columns)
-    page = np.full((rows * step[1] + GAP, columns * step[0] + GAP, 3), PAPER, np.uint8)
+    down, across = height + GAP + (CAPTION if captions else 0), width + GAP
+    page = np.full((math.ceil(len(cells) / columns) * down + GAP, columns * across + GAP, 3), PAPER, np.uint8)
     for number, cell in enumerate(cells):
-        left, top = GAP + number % columns * step[0], GAP + number // columns * step[1]
-        height, width = cell.shape[:2]
-        y, x = top + (side - height) // 2, left + (side - width) // 2
-        page[y : y + height, x : x + width] = cell
+        top, left = GAP + number // columns * down, GAP + number % columns * across
+        y, x = top + (height - cell.shape[0]) // 2, left + (width - cell.shape[1]) // 2
+        page[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
         if captions:
-            text = _fitting(captions[number], side, 0.35)
-            cv2.putText(page, text, (left, top + side + 12), FONT, 0.35, (60, 60, 60), 1, cv2.LINE_AA)
+            text = _fitting(captions[number], width, 0.35)
+            cv2.putText(page, text, (left, top + height + 12), FONT, 0.35, (60, 60, 60), 1, cv2.LINE_AA)
     return page
 
 

@@ -42,9 +42,8 @@ def test_known_labels_have_a_colour_of_their_own_and_others_differ() -> None:
 
 def test_a_page_has_rows_of_columns() -> None:
     page = sheet([np.zeros((50, 30, 3), np.uint8)] * 5, columns=3)
-    step = 56
-    assert page.shape == (2 * step + 6, 3 * step + 6, 3)
-    assert tuple(page[-20, -20]) == PAPER  # the sixth cell is empty
+    assert page.shape == (2 * (50 + 6) + 6, 3 * (30 + 6) + 6, 3)
+    assert tuple(page[-20, -20]) == PAPER  # the sixth place is empty
     assert page[30, 30].sum() == 0
 
 
