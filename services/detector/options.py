@@ -115,7 +115,7 @@ def read_options(request: detector_pb2.DetectFacesRequest) -> FaceOptions:
     if threshold is not None and not isfinite(threshold):
         raise InvalidInput(f"score_threshold is {threshold}; it must be a finite number", field="score_threshold")
     if request.longest_side:
-        _check("longest_side", request.longest_side, 64, 8192)
+        check_range("longest_side", request.longest_side, 64, 8192)
     return FaceOptions(
         longest_side=request.longest_side,
         upsample=request.upsample,
@@ -137,32 +137,37 @@ def in_words_of_the_contract(refusal: InvalidInput) -> InvalidInput:
 
 def _for_model(request: detector_pb2.DetectFacesRequest) -> Iterator[ModelOption]:
     if request.upsample:
-        _check("upsample", request.upsample, 0, 4)
+        check_range("upsample", request.upsample, 0, 4)
         yield ModelOption("upsample", "UPSAMPLE", request.upsample)
     haar = request.haar
     if haar.HasField("scale_factor"):
-        _check("haar.scale_factor", haar.scale_factor, 1.01, 4)
+        check_range("haar.scale_factor", haar.scale_factor, 1.01, 4)
         yield ModelOption("haar.scale_factor", "SCALE_FACTOR", haar.scale_factor)
     if haar.HasField("min_neighbours"):
-        _check("haar.min_neighbours", haar.min_neighbours, 0, 100)
+        check_range("haar.min_neighbours", haar.min_neighbours, 0, 100)
         yield ModelOption("haar.min_neighbours", "MIN_NEIGHBOURS", haar.min_neighbours)
     if haar.HasField("min_size"):
-        _check("haar.min_size", haar.min_size, 1, 8192)
+        check_range("haar.min_size", haar.min_size, 1, 8192)
         yield ModelOption("haar.min_size", "MIN_SIZE", haar.min_size)
 
 
 def _crops(crops: detector_pb2.FaceCropOptions) -> CropOptions:
     margin = crops.margin if crops.HasField("margin") else _MARGIN
-    _check("crops.margin", margin, 0, 2)
+    check_range("crops.margin", margin, 0, 2)
     if crops.size:
-        _check("crops.size", crops.size, 16, 1024)
+        check_range("crops.size", crops.size, 16, 1024)
     if crops.jpeg_quality:
-        _check("crops.jpeg_quality", crops.jpeg_quality, 1, 100)
+        check_range("crops.jpeg_quality", crops.jpeg_quality, 1, 100)
     side = crops.size or (_ALIGNED_SIDE if crops.aligned else 0)
     return CropOptions(aligned=crops.aligned, margin=margin, side=side, quality=crops.jpeg_quality or _QUALITY)
 
 
-def _check(field: str, value: float, low: float, high: float) -> None:
+def check_range(field: str, value: float, low: float, high: float) -> None:
+    """Raises InvalidInput with field, value and range, unless low <= value <= high."""
     # Fields and limits meet in single precision, which holds no exact 1.01; NaN fails every comparison.
     if not np.float32(low) <= np.float32(value) <= np.float32(high):
-        raise InvalidInput(f"{field} is {value:g}; it must be {low:g} to {high:g}", field=field)
+        raise InvalidInput(f"{field} is {_text(value)}; it must be {_text(low)} to {_text(high)}", field=field)
+
+
+def _text(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"

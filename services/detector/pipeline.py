@@ -1,4 +1,4 @@
-"""Pure functions between a face model's outputs and the answer: which faces count, where they lie, how they are cut.
+"""Pure functions on arrays: what a model gets to see, which of its boxes count, where they lie, how faces are cut.
 
 Positions are continuous edges, as in the contract. Nothing here knows a message or an engine.
 """
@@ -6,6 +6,7 @@ Positions are continuous edges, as in the contract. Nothing here knows a message
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil, floor
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,13 +14,120 @@ from numpy.typing import NDArray
 
 from services.detector.options import CropOptions
 from services.runtime.errors import InvalidInput
-from services.runtime.geometry import align_face, clip_boxes
+from services.runtime.geometry import Letterbox, align_face, clip_boxes, letterbox, nms
 from services.runtime.images import DecodedImage, Pixels, encode_jpeg
-from services.runtime.model import Tensors
+from services.runtime.model import Tensor, Tensors
 from services.runtime.typed import to_original
 
 MAX_CROP_PIXELS = 50_000_000
 """Of all crops of one answer together: a cascade told to keep every hit finds thousands of faces in one image."""
+
+
+MOST_CANDIDATES = 4096
+"""Candidates of one image that are compared with each other, best first: a threshold of 0 lets all of them in."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterboxedImage:
+    """An image as a detector of objects sees it.
+
+    Attributes:
+        pixels: uint8, height x width x 3, RGB: the letterbox.
+        placement: how the upright original lies in it.
+        width: of the upright original, in pixels.
+        height: of the upright original, in pixels.
+    """
+
+    pixels: Pixels
+    placement: Letterbox
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which candidates count: the least score, the greatest overlap within a label, how many, and which labels.
+
+    `labels` are columns of the scores; empty for all.
+    """
+
+    least_score: float
+    iou_threshold: float
+    limit: int
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The objects of one image, best first.
+
+    Attributes:
+        boxes: float32 (n, 4): x_min, y_min, x_max, y_max.
+        scores: float32 (n).
+        labels: int64 (n): columns of the model's scores.
+        track_ids: int64 (n), from 1; 0 where nothing is tracked.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    track_ids: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def where(self, kept: NDArray[Any]) -> "Objects":
+        """Those of a mask, or of indices in their order."""
+        return Objects(self.boxes[kept], self.scores[kept], self.labels[kept], self.track_ids[kept])
+
+
+def letterboxed(image: DecodedImage, width: int, height: int) -> LetterboxedImage:
+    """Fit an image into width x height pixels; positions then map between the letterbox and the upright original."""
+    pixels, inner = letterbox(image.pixels, width, height)
+    rows, columns = image.pixels.shape[:2]
+    placement = replace(
+        inner, scale_x=inner.scale_x * columns / image.width, scale_y=inner.scale_y * rows / image.height
+    )
+    return LetterboxedImage(pixels, placement, image.width, image.height)
+
+
+def choose_objects(boxes: Tensor, scores: Tensor, choice: Choice) -> Objects:
+    """The candidates that count, after suppression within each label; still in the letterbox.
+
+    A candidate counts once for every label whose score it reaches. NaN reaches nothing, and boxes that are not finite
+    are left out.
+
+    Args:
+        boxes: float32 (a, 4).
+        scores: float32 (a, labels).
+        choice: what counts.
+    """
+    rows, labels = np.nonzero(scores >= choice.least_score)
+    reached = scores[rows, labels]
+    if choice.labels:
+        wanted = np.isin(labels, choice.labels)
+        rows, labels, reached = rows[wanted], labels[wanted], reached[wanted]
+    if len(rows) > MOST_CANDIDATES:
+        best = np.argsort(-reached, kind="stable")[:MOST_CANDIDATES]
+        rows, labels, reached = rows[best], labels[best], reached[best]
+    found = Objects(boxes[rows], reached, labels, np.zeros(len(rows), np.int64))
+    found = found.where(np.flatnonzero(np.isfinite(found.boxes).all(axis=1)))
+    return found.where(
+        nms(found.boxes, found.scores, found.labels, iou_threshold=choice.iou_threshold, limit=choice.limit)
+    )
+
+
+def one_label_each(objects: Objects, iou_threshold: float) -> Objects:
+    """Of boxes that overlap by more, whatever their labels, the best: one thing that a model is in two minds about."""
+    same = np.zeros(len(objects), np.int64)
+    return objects.where(nms(objects.boxes, objects.scores, same, iou_threshold=iou_threshold, limit=len(objects)))
+
+
+def objects_in_original(objects: Objects, image: LetterboxedImage) -> Objects:
+    """Objects of the letterbox in the upright original, cut at its edges; what lies beside the image is left out."""
+    moved = clip_boxes(image.placement.to_original(objects.boxes), image.width, image.height).astype(np.float32)
+    inside = np.flatnonzero((moved[:, :2] < moved[:, 2:]).all(axis=1))
+    return replace(objects, boxes=moved).where(inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +159,7 @@ def choose_faces(outputs: Tensors, least_score: float, *, largest_only: bool) ->
     return Faces(boxes[order], scores[order])
 
 
-def in_original(faces: Faces, image: DecodedImage) -> Faces:
+def faces_in_original(faces: Faces, image: DecodedImage) -> Faces:
     """Faces of the decoded pixels in the upright original. Boxes end at its edges: detectors look beyond them."""
     boxes = to_original(faces.boxes.reshape(-1, 2, 2), image).reshape(-1, 4)
     inside = clip_boxes(boxes, image.width, image.height).astype(np.float32)

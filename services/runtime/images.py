@@ -18,7 +18,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -44,6 +45,8 @@ Pixels = NDArray[np.uint8]
 """Height x width x 3, RGB, row-major."""
 
 PixelOrder = Literal["RGB8", "BGR8", "GRAY8"]
+
+T = TypeVar("T")
 
 _BAND_PIXELS = 1 << 18  # rows converted at a time, so that 64-bit intermediates stay within 25 MB
 _UPRIGHT: dict[int, Callable[[Pixels], Any]] = {
@@ -142,12 +145,26 @@ class ImageDecoder:
             InvalidInput: as the function does.
             Overloaded: `max_waiting` images wait already.
         """
+        return await self._in_thread(partial(self._decode_within_room, data, longest_side))
+
+    async def decode_then(self, data: bytes, prepare: Callable[[DecodedImage], T], *, least_side: int) -> T:
+        """What `prepare` makes of the image, in the thread that decodes it: changing threads twice would cost more.
+
+        A JPEG is decoded at the smallest fraction whose longest side is at least `least_side` pixels. Nothing is
+        resized: that is for `prepare` to do, in its own way. Raises as `decode` does.
+        """
+
+        def work() -> T:
+            return prepare(self._decode_within_room(data, least_side, exact=False))
+
+        return await self._in_thread(work)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._accepted >= self._most:
             raise Overloaded(f"{self._accepted - self._threads} images wait to be decoded; no more are accepted")
         self._accepted += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._executor, self._decode_within_room, data, longest_side)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
             self._accepted -= 1
 
@@ -155,23 +172,23 @@ class ImageDecoder:
         """Wait for the images being decoded and end the threads; the waiting ones are cancelled."""
         self._executor.shutdown(cancel_futures=True)
 
-    def _decode_within_room(self, data: bytes, longest_side: int) -> DecodedImage:
+    def _decode_within_room(self, data: bytes, longest_side: int, *, exact: bool = True) -> DecodedImage:
         image = inspect(data, self.limits)
         pixels = image.width * image.height
         with self._turn, self._room:  # in turn, so that small images cannot starve a large one
             self._room.wait_for(lambda: self._free_pixels >= pixels)
             self._free_pixels -= pixels
         try:
-            return _decode_file(image, data, longest_side)
+            return _decode_file(image, data, longest_side, exact=exact)
         finally:
             with self._room:
                 self._free_pixels += pixels
                 self._room.notify_all()
 
 
-def _decode_file(image: ImageFile, data: bytes, longest_side: int) -> DecodedImage:
+def _decode_file(image: ImageFile, data: bytes, longest_side: int, *, exact: bool = True) -> DecodedImage:
     stored = _jpeg_pixels(image, data, longest_side) if image.kind == "JPEG" else _opencv_pixels(image)
-    reduced = _reduce(stored, image.width, image.height, longest_side)
+    reduced = _reduce(stored, image.width, image.height, longest_side) if exact else stored
     scale = max(reduced.shape[:2]) / max(image.width, image.height)
     if image.orientation == 1:
         return DecodedImage(reduced, image.width, image.height, scale)

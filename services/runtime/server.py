@@ -31,7 +31,8 @@ class ServiceSettings(ProcessSettings):
     """What every service over a model repository can be told."""
 
     model_repository: list[Path] = Field(default_factory=list)
-    """Folder of models in Triton's layout; repeat it for more. A service without it serves the models it came with."""
+    """Folder of models in Triton's layout; repeat it for more. A service without it serves the models it came with.
+    With --engine triton only label files are read from it: Triton does not send them."""
     load_model: list[str] = Field(default_factory=list)
     """Model to serve; repeat it for more. Without it, every model of the repositories is served."""
     engine: Literal["embedded", "triton"] = "embedded"
@@ -127,9 +128,11 @@ class _EmbeddedModels:
 class _TritonModels:
     """Models that a Triton runs. It speaks the Open Inference Protocol itself, so this process does not."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, roots: Sequence[Path]) -> None:
         self._settings = settings
-        self._triton = TritonEngine(settings.triton_url, max_message_bytes=settings.max_message_mib * 2**20)
+        self._triton = TritonEngine(
+            settings.triton_url, max_message_bytes=settings.max_message_mib * 2**20, repositories=roots
+        )
         self.engine: Engine = self._triton
 
     def register(self, _server: grpc.aio.Server, _ready: Callable[[], bool]) -> Sequence[str]:
@@ -178,7 +181,7 @@ class ModelService(Application):
         if settings.engine == "triton":
             if self._register is None:
                 raise StartupError("--engine triton needs a service with RPCs of its own; ask Triton itself instead")
-            self._models = _TritonModels(settings)
+            self._models = _TritonModels(settings, self._roots)
         else:
             if not self._roots:
                 raise StartupError("--model-repository (IMAGO_MODEL_REPOSITORY) must name a folder of models")

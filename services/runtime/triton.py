@@ -6,8 +6,9 @@ It carries deadline and cancellation there and errors back. It batches nothing, 
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from math import inf
+from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import Any
 
@@ -17,7 +18,7 @@ from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from services.runtime.config import ModelConfig, finish_config
+from services.runtime.config import MODEL_NAME, ConfigError, ModelConfig, finish_config
 from services.runtime.errors import (
     Cancelled,
     DeadlineExpired,
@@ -73,16 +74,19 @@ class TritonEngine:
     """`model.Engine` over one Triton server; create it inside a running event loop.
 
     Triton tells nobody how long one request waited or whom it rode with: a `ModelTiming` from here has the whole round
-    trip as `compute_us`, `queue_us` 0, and `batch_size` 0 for "not known". Label files stay on the server, so a
-    `ModelConfig` from here has no labels. A stream's last response is an empty one that marks its end.
+    trip as `compute_us`, `queue_us` 0, and `batch_size` 0 for "not known". Nor does it send label files: they are read
+    from this machine's copy of the model's folder, and where there is none, a `ModelConfig` from here has no labels.
+    A stream's last response is an empty one that marks its end.
 
     Args:
         url: host:port of Triton's gRPC endpoint.
         max_message_bytes: largest message in either direction.
+        repositories: folders of models on this machine; only label files are read from them.
     """
 
-    def __init__(self, url: str, *, max_message_bytes: int) -> None:
+    def __init__(self, url: str, *, max_message_bytes: int, repositories: Sequence[Path] = ()) -> None:
         self._url = url
+        self._repositories = repositories
         self._client = InferenceServerClient(
             url,
             channel_args=[
@@ -125,7 +129,15 @@ class TritonEngine:
             answer = await self._client.get_model_config(name, version, client_timeout=_QUESTION_TIMEOUT_S)
         except InferenceServerException as error:
             raise _translated(error.status(), error.message()) from None
-        return finish_config(answer.config, None)
+        try:
+            return finish_config(answer.config, self._folder_of(answer.config.name))
+        except ConfigError as error:
+            raise ModelFailed(str(error)) from None
+
+    def _folder_of(self, model: str) -> Path | None:
+        if not MODEL_NAME.fullmatch(model):
+            return None
+        return next((root / model for root in self._repositories if (root / model).is_dir()), None)
 
     async def ready_models(self) -> list[str]:
         """Names of the models that Triton has ready, sorted."""

@@ -5,10 +5,12 @@ It knows no service and no model; what a model's outputs mean is the service's `
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from math import inf
 from time import monotonic, perf_counter_ns
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import numpy as np
@@ -21,6 +23,8 @@ from services.runtime.images import DecodedImage, ImageDecoder, PixelOrder, from
 from services.runtime.model import Engine, InferRequest, Tensor, Tensors
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+T = TypeVar("T")
 
 _PIXEL_ORDERS: Mapping[int, PixelOrder] = {
     image_pb2.PIXEL_FORMAT_RGB8: "RGB8",
@@ -137,17 +141,55 @@ async def decode_image(
     """
     match image.WhichOneof("source"):
         case "encoded":
-            try:
+            with _blaming(f"{field}.encoded"):
                 return await decoder.decode(image.encoded, longest_side=longest_side)
-            except InvalidInput as error:
-                raise InvalidInput(str(error), field=f"{field}.encoded") from None
         case "raw":
-            return await _wrap_raw(image.raw, decoder, longest_side, f"{field}.raw")
+            wrap = _raw_reader(image.raw, decoder, f"{field}.raw")
+            with _blaming(f"{field}.raw.data"):
+                return await asyncio.to_thread(wrap, longest_side=longest_side)
         case _:
-            raise InvalidInput(f"{field} is not set; send encoded bytes or raw pixels", field=field)
+            raise _nothing_in(field)
 
 
-async def _wrap_raw(raw: image_pb2.RawImage, decoder: ImageDecoder, longest_side: int, field: str) -> DecodedImage:
+async def prepare_image(
+    image: image_pb2.Image,
+    decoder: ImageDecoder,
+    prepare: Callable[[DecodedImage], T],
+    *,
+    least_side: int,
+    field: str = "image",
+) -> T:
+    """What `prepare` makes of the pixels of an `Image`, in the thread that decodes them.
+
+    A JPEG is decoded at the smallest fraction whose longest side is at least `least_side` pixels; nothing is resized.
+    Raises as `decode_image` does.
+    """
+    match image.WhichOneof("source"):
+        case "encoded":
+            with _blaming(f"{field}.encoded"):
+                return await decoder.decode_then(image.encoded, prepare, least_side=least_side)
+        case "raw":
+            wrap = _raw_reader(image.raw, decoder, f"{field}.raw")
+            with _blaming(f"{field}.raw.data"):
+                return await asyncio.to_thread(lambda: prepare(wrap()))
+        case _:
+            raise _nothing_in(field)
+
+
+@contextmanager
+def _blaming(field: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(str(error), field=field) from None
+
+
+def _nothing_in(field: str) -> InvalidInput:
+    return InvalidInput(f"{field} is not set; send encoded bytes or raw pixels", field=field)
+
+
+def _raw_reader(raw: image_pb2.RawImage, decoder: ImageDecoder, field: str) -> Callable[..., DecodedImage]:
+    """`from_raw` of this image, once its format and size are known to be possible."""
     order = _PIXEL_ORDERS.get(raw.format)
     if order is None:
         named = image_pb2.PixelFormat.DESCRIPTOR.values_by_number.get(raw.format)
@@ -155,15 +197,9 @@ async def _wrap_raw(raw: image_pb2.RawImage, decoder: ImageDecoder, longest_side
         raise InvalidInput(
             f"{field}.format is {named.name if named else raw.format}; {accepted} are accepted", field=f"{field}.format"
         )
-    at_fault = field
-    try:
+    with _blaming(field):
         decoder.limits.check(raw.width, raw.height)
-        at_fault = f"{field}.data"
-        return await asyncio.to_thread(
-            from_raw, raw.data, raw.width, raw.height, order, decoder.limits, longest_side=longest_side
-        )
-    except InvalidInput as error:
-        raise InvalidInput(str(error), field=at_fault) from None
+    return partial(from_raw, raw.data, raw.width, raw.height, order, decoder.limits)
 
 
 def to_original(points: NDArray[np.float32], image: DecodedImage) -> NDArray[np.float32]:

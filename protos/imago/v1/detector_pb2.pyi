@@ -338,12 +338,12 @@ class DetectStreamStart(_message.Message):
     """
     alert_after_frames: _builtins.int
     """Analysed frames in a row that a label must win before the alert, 1..1000; 0: 5. The winner of a frame is the label
-    that the track showed most often in the last five frames in which it was seen (the last `alert_after_frames`, if
-    they are fewer), so that a detector which hesitates raises nothing.
+    that the track showed more often than any other in the last five frames in which it was seen (the last
+    `alert_after_frames`, if they are fewer), so that a detector which hesitates raises nothing.
     """
     alert_after_ms: _builtins.int
     """Milliseconds, by the frames' time_us, that the label must also have won for, 0..3600000; 0: the frames decide.
-    The alert is raised once; it can be raised again when another label has won for as many frames and as long.
+    The alert is raised once; it can be raised again after the label has not won for as many frames and as long.
     """
     @_builtins.property
     def alert_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

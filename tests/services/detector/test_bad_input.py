@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import grpc
 import numpy as np
 import pytest
-from google.rpc.error_details_pb2 import BadRequest
-from google.rpc.status_pb2 import Status
 
 from imago.v1 import detector_pb2, image_pb2
 from tests.photographs import astronaut
+from tests.services.detector.refusals import Refusal, refused
 
 Crops = detector_pb2.FaceCropOptions
 Haar = detector_pb2.HaarOptions
@@ -17,16 +15,8 @@ SQUARE = image_pb2.RawImage(width=64, height=64, format=image_pb2.PIXEL_FORMAT_G
 BLANK = image_pb2.Image(raw=SQUARE)
 
 
-def refusal(detect_faces: Any, image: image_pb2.Image, fields: dict[str, Any]) -> tuple[str, str, str]:
-    """Code, sentence and field of the error."""
-    with pytest.raises(grpc.RpcError) as caught:
-        detect_faces(image, **fields)
-    error: Any = caught.value
-    status = Status.FromString(dict(error.trailing_metadata()).get("grpc-status-details-bin", b""))
-    violations = BadRequest()
-    for detail in status.details:
-        detail.Unpack(violations)
-    return error.code().name, error.details(), violations.field_violations[0].field if status.details else ""
+def refusal(detect_faces: Any, image: image_pb2.Image, fields: dict[str, Any]) -> Refusal:
+    return refused(lambda: detect_faces(image, **fields))
 
 
 def raw(**changes: Any) -> image_pb2.Image:

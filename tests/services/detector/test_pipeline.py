@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.detector.options import CropOptions
-from services.detector.pipeline import MAX_CROP_PIXELS, Faces, choose_faces, cut_faces, in_original
+from services.detector.pipeline import MAX_CROP_PIXELS, Faces, choose_faces, cut_faces, faces_in_original
 from services.runtime.errors import InvalidInput
 from services.runtime.images import DecodedImage
 
@@ -55,7 +55,7 @@ def test_the_largest_face_is_the_largest_of_those_that_count(rows: list[tuple[in
 def test_boxes_end_at_the_image_but_landmarks_do_not() -> None:
     image = DecodedImage(np.zeros((50, 100, 3), np.uint8), width=200, height=100, scale=0.5)
     points = np.array([[[-5, 10]] * 5], np.float32)
-    moved = in_original(faces((-10, -2, 60, 70), landmarks=points), image)
+    moved = faces_in_original(faces((-10, -2, 60, 70), landmarks=points), image)
     assert moved.boxes.tolist() == [[0, 0, 120, 100]]
     assert moved.landmarks is not None
     assert moved.landmarks[0, 0].tolist() == [-10, 20]

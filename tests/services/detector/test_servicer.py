@@ -4,7 +4,6 @@ import io
 from typing import Any
 
 import cv2
-import grpc
 import numpy as np
 import pytest
 from PIL import Image
@@ -140,11 +139,3 @@ def test_no_face_means_no_detections_landmarks_or_crops(detect_faces: Any) -> No
     response = detect_faces(blank, landmarks=True, crops=detector_pb2.FaceCropOptions(aligned=True))
     assert (response.width, response.height) == (120, 90)
     assert (len(response.detections), len(response.crops)) == (0, 0)
-
-
-def test_what_is_not_built_yet_says_unimplemented(stub: Any) -> None:
-    with pytest.raises(grpc.RpcError) as detect:
-        stub.Detect(detector_pb2.DetectRequest())
-    with pytest.raises(grpc.RpcError) as stream:
-        list(stub.DetectStream(iter([detector_pb2.DetectStreamRequest()])))
-    assert [error.value.code().name for error in (detect, stream)] == ["UNIMPLEMENTED", "UNIMPLEMENTED"]

@@ -9,7 +9,7 @@ import pytest
 from services.runtime import images
 from services.runtime.errors import InvalidInput, Overloaded
 from services.runtime.image_files import ImageFile
-from services.runtime.images import DecodedImage, ImageDecoder, ImageLimits, encode_png
+from services.runtime.images import DecodedImage, ImageDecoder, ImageLimits, encode_jpeg, encode_png
 from tests.imagezoo.zoo import picture
 
 SMALL, LARGE = encode_png(picture(10, 10)), encode_png(picture(10, 80))
@@ -27,13 +27,13 @@ class Gate:
         self._decode = images._decode_file
         monkeypatch.setattr(images, "_decode_file", self._hold)
 
-    def _hold(self, image: ImageFile, data: bytes, longest_side: int) -> DecodedImage:
+    def _hold(self, image: ImageFile, data: bytes, longest_side: int, *, exact: bool) -> DecodedImage:
         with self._arrived:
             self.pixels.append(image.width * image.height)
             self.most_pixels = max(self.most_pixels, sum(self.pixels))
             self._arrived.notify_all()
         assert self.opened.wait(10)
-        decoded = self._decode(image, data, longest_side)
+        decoded = self._decode(image, data, longest_side, exact=exact)
         with self._arrived:
             self.pixels.remove(image.width * image.height)
         return decoded
@@ -102,3 +102,22 @@ async def test_a_refused_image_leaves_its_room_to_others(decoder: ImageDecoder) 
         with pytest.raises(InvalidInput, match="damaged PNG"):
             await decoder.decode(damaged)
     assert (await decoder.decode(LARGE, longest_side=8)).pixels.shape == (8, 1, 3)
+
+
+async def test_an_image_is_prepared_in_the_thread_that_decoded_it(decoder: ImageDecoder) -> None:
+    def prepare(image: DecodedImage) -> tuple[str, tuple[int, ...]]:
+        return threading.current_thread().name, image.pixels.shape
+
+    name, shape = await decoder.decode_then(SMALL, prepare, least_side=4)
+    assert name.startswith("decode")
+    assert shape == (10, 10, 3)  # nothing is resized
+
+
+@pytest.mark.parametrize(("least_side", "side"), [(33, 64), (32, 32), (9, 16), (8, 8), (2, 8)])
+async def test_a_jpeg_is_prepared_at_the_smallest_fraction_that_is_large_enough(least_side: int, side: int) -> None:
+    decoder = ImageDecoder(ImageLimits(), threads=1)
+    shape = await decoder.decode_then(
+        encode_jpeg(picture(64, 64)), lambda image: image.pixels.shape, least_side=least_side
+    )
+    decoder.close()
+    assert shape == (side, side, 3)

@@ -173,6 +173,15 @@ async def test_an_image_is_reduced_to_the_longest_side(decoder: ImageDecoder, ra
     assert (decoded.pixels.shape, decoded.width, decoded.height, decoded.scale) == ((2, 3, 3), 6, 4, 0.5)
 
 
+@pytest.mark.parametrize("raw", [False, True])
+async def test_an_image_is_prepared_at_its_own_size(decoder: ImageDecoder, raw: bool) -> None:
+    image = image_pb2.Image(encoded=encode_png(GRADIENT))
+    if raw:
+        image = image_pb2.Image(raw=image_pb2.RawImage(width=6, height=4, format=RGB8, data=GRADIENT.tobytes()))
+    prepared = await typed.prepare_image(image, decoder, lambda decoded: decoded.pixels.tolist(), least_side=3)
+    assert prepared == GRADIENT.tolist()
+
+
 @pytest.mark.parametrize(
     ("image", "field", "sentence"),
     [
