@@ -1,4 +1,4 @@
-"""The `imago` command: pictures in, tables and annotated pictures out.
+"""The `imago` command: pictures and videos in, tables and annotated copies out.
 
 It only talks to servers. The exit code is 1 when anything failed and 2 when the command line makes no sense.
 """
@@ -10,16 +10,18 @@ from typing import Annotated
 import typer
 
 from imago import batch, draw, tables
+from imago.cli_detect import detect
+from imago.cli_options import AsJson, AtOnce, Server, Timeout, plan_or_refuse
 from imago.client import DEFAULT_SERVER, DEFAULT_TIMEOUT_S, PART_KINDS, FaceOptions, Imago, part
 from imago.faces import FaceFinder, FoundFaces
-from imago.outputs import Job, OutputError, plan
+from imago.outputs import Job, expand
 from imago.terminal import complain, failures_in_one_line, progress, sentence, show, show_json
 from imago.v1.detector_pb2 import DetectFacesResponse, FaceCropOptions, HaarOptions
 from imago.v1.gateway_pb2 import Part
 
 app = typer.Typer(
     name="imago",
-    help="See what is in pictures, by asking an Imago server.",
+    help="See what is in pictures and videos, by asking an Imago server.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,12 +29,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Server = Annotated[
-    str, typer.Option("--server", "-s", envvar="IMAGO_SERVER", metavar="HOST:PORT", help="The gateway to ask.")
-]
-Timeout = Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="Most time that one call may take.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line instead of tables.")]
 HAAR = "Options of face_haar"
+
+app.command(no_args_is_help=True)(detect)
 
 
 @app.callback(invoke_without_command=True)
@@ -47,7 +46,9 @@ def imago(
 @app.command(no_args_is_help=True)
 def faces(  # noqa: PLR0913 - a parameter is a flag
     *,
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="JPEG, PNG or WebP files.")],
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO|DIR", help="JPEG, PNG or WebP files, or folders of them.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Draw the faces into copies.")
     ] = None,
@@ -75,7 +76,7 @@ def faces(  # noqa: PLR0913 - a parameter is a flag
         int | None,
         typer.Option(min=1, max=8192, metavar="PIXELS", help="Least side of a face.", rich_help_panel=HAAR),
     ] = None,
-    at_once: Annotated[int, typer.Option(min=1, max=64, help="Photos sent at the same time.")] = 4,
+    at_once: AtOnce = 4,
     as_json: AsJson = False,
     server: Server = DEFAULT_SERVER,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
@@ -94,7 +95,7 @@ def faces(  # noqa: PLR0913 - a parameter is a flag
     if haar.ListFields():
         options["haar"] = haar
     with failures_in_one_line(), Imago(server, timeout_s=timeout) as client:
-        jobs = _plan(photos, output)
+        jobs = plan_or_refuse(expand(photos, tuple(draw.SUFFIXES)), output)
         if crops is not None:
             crops.mkdir(parents=True, exist_ok=True)
         _find_faces(jobs, FaceFinder(client, options, crops), at_once=at_once, as_json=as_json)
@@ -119,12 +120,12 @@ def analyze(  # noqa: PLR0913 - a parameter is a flag
     """Ask every service about one photograph."""
     wanted = [_part(name) for name in parts or []]
     with failures_in_one_line(), Imago(server, timeout_s=timeout) as client:
-        (job,) = _plan([photo], output)
+        (job,) = plan_or_refuse([photo], output)
         picture = photo.read_bytes()
         answer = client.analyze(picture, parts=wanted, tenant=tenant)
-        if job.picture:
+        if job.copy:
             found = [one for result in answer.parts for one in tables.part_detections(result)]
-            draw.save(draw.annotate(picture, found), job.picture)
+            draw.save(draw.annotate(picture, found), job.copy)
         if as_json:
             show_json(answer, file=str(photo))
         else:
@@ -181,13 +182,6 @@ def _find_faces(jobs: list[Job], find: FaceFinder, *, at_once: int, as_json: boo
         show(tables.faces_by_file(answers), *one)
     if len(answers) < len(jobs):
         raise typer.Exit(1)
-
-
-def _plan(photos: list[Path], output: Path | None) -> list[Job]:
-    try:
-        return plan(photos, output)
-    except OutputError as error:
-        raise typer.BadParameter(str(error), param_hint="--output") from error
 
 
 def _part(name: str) -> Part:

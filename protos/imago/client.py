@@ -5,17 +5,28 @@ turn into JSON, and there is no second vocabulary to keep in step. How calls tra
 stand beside this one on the same parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypedDict, TypeVar, Unpack
 
 import grpc
 from google.protobuf.message import Message
 
-from imago import errors
+from imago import errors, streams
 from imago.channel import open_channel
 from imago.images import ImageInput, to_image
-from imago.v1.detector_pb2 import DetectFacesRequest, DetectFacesResponse, FaceCropOptions, HaarOptions
+from imago.streams import FrameInput
+from imago.v1.detector_pb2 import (
+    DetectFacesRequest,
+    DetectFacesResponse,
+    DetectRequest,
+    DetectResponse,
+    DetectStreamResponse,
+    DetectStreamStart,
+    FaceCropOptions,
+    HaarOptions,
+)
 from imago.v1.detector_pb2_grpc import DetectorServiceStub
 from imago.v1.gateway_pb2 import (
     AnalyzeRequest,
@@ -39,6 +50,29 @@ PART_KINDS = {
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+class DetectOptions(TypedDict, total=False):
+    """The fields of DetectRequest besides the image, with its ranges and defaults."""
+
+    model: str
+    version: str
+    score_threshold: float
+    iou_threshold: float
+    max_detections: int
+    labels: Sequence[str]
+
+
+class StreamOptions(TypedDict, total=False):
+    """The fields of DetectStreamStart, with its ranges and defaults."""
+
+    model: str
+    version: str
+    score_threshold: float
+    alert_labels: Sequence[str]
+    alert_after_frames: int
+    alert_after_ms: int
+    labels: Sequence[str]
 
 
 class FaceOptions(TypedDict, total=False):
@@ -74,7 +108,8 @@ class Imago:
             for face in imago.detect_faces("photo.jpg", model="face_mmod").detections:
                 print(face.box, face.score)
 
-    Every call ends within `timeout_s`, retries included, and fails with an `errors.ImagoClientError`.
+    Every call ends within `timeout_s`, retries included, and fails with an `errors.ImagoClientError`; only a stream
+    lasts as long as its frames do.
 
     Args:
         server: `HOST:PORT`. A name is balanced over all its addresses.
@@ -87,6 +122,51 @@ class Imago:
         self._channel = open_channel(server)
         self._detector = DetectorServiceStub(self._channel)
         self._gateway = GatewayServiceStub(self._channel)
+
+    def detect(
+        self, image: ImageInput, *, timeout_s: float | None = None, **options: Unpack[DetectOptions]
+    ) -> DetectResponse:
+        """The objects in a picture, e.g. faces with and without masks, best first, in pixels of the upright original.
+
+        `options` are the other fields of DetectRequest.
+        """
+        request = DetectRequest(image=to_image(image))
+        for name, value in options.items():
+            _set(request, name, value)
+        return self._call(self._detector.Detect, request, timeout_s)
+
+    def detect_stream(
+        self,
+        frames: Iterable[FrameInput],
+        *,
+        most_unanswered: int = streams.UNANSWERED,
+        timeout_s: float | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> Generator[DetectStreamResponse, None, None]:
+        """The objects in the frames of a video, followed from frame to frame, with alerts; an answer for each frame.
+
+            for answer in imago.detect_stream(frames, alert_labels=["without_mask"]):
+                print(answer.frame_index, [found.track_id for found in answer.detections], answer.alerts)
+
+        Args:
+            frames: Pictures, which count as taken when they are sent, or VideoFrame messages with a time of their own.
+                They are taken in another thread until the answers end or are not asked for any more (`close()`); what
+                they raise is raised here.
+            most_unanswered: How many frames may be on their way at once, 1 or more. With up to two, the next is sent
+                when there is an answer, and none is dropped; with more, frames are sent as they come, and the server
+                drops (and counts in `dropped_frames`) what it has no time for.
+            timeout_s: Most seconds for the whole video; None: as long as it lasts.
+            options: The fields of DetectStreamStart.
+        """
+        if most_unanswered < 1:
+            raise ValueError(f"most_unanswered is {most_unanswered}; it must be 1 or more.")
+        start = DetectStreamStart()
+        for name, value in options.items():
+            _set(start, name, value)
+        answers = streams.exchange(
+            self._detector.DetectStream, start, frames, most_unanswered=most_unanswered, timeout_s=timeout_s
+        )
+        return self._answers(answers, timeout_s)
 
     def detect_faces(
         self, image: ImageInput, *, timeout_s: float | None = None, **options: Unpack[FaceOptions]
@@ -144,12 +224,22 @@ class Imago:
         timeout_s: float | None,
     ) -> ResponseT:
         limit_s = self._timeout_s if timeout_s is None else timeout_s
-        try:
+        with self._failures(limit_s):
             return rpc(request, timeout=limit_s)
+
+    def _answers(self, answers: Iterator[ResponseT], timeout_s: float | None) -> Generator[ResponseT, None, None]:
+        with self._failures(timeout_s):
+            yield from answers
+
+    @contextmanager
+    def _failures(self, timeout_s: float | None) -> Iterator[None]:
+        """Raises what a call failed with as one of our errors."""
+        try:
+            yield
         except grpc.RpcError as error:
             if not isinstance(error, grpc.Call):
                 raise
-            raise errors.from_call(error, server=self._server, timeout_s=limit_s) from error
+            raise errors.from_call(error, server=self._server, timeout_s=timeout_s) from error
 
 
 def _set(request: Message, name: str, value: object) -> None:

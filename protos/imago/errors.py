@@ -81,8 +81,11 @@ NO_CONNECTION = ("connections to all backends failing", "failed to connect to al
 NO_METHOD = "Method not found!"
 
 
-def from_call(call: grpc.Call, *, server: str, timeout_s: float) -> ImagoClientError:
-    """The error for a call that failed, with the server's own sentence wherever it gave one."""
+def from_call(call: grpc.Call, *, server: str, timeout_s: float | None) -> ImagoClientError:
+    """The error for a call that failed, with the server's own sentence wherever it gave one.
+
+    `timeout_s` is what the call was granted; None: as long as it takes.
+    """
     code, details = call.code(), call.details() or ""
     if code is grpc.StatusCode.UNAVAILABLE and details.startswith(NO_ADDRESS):
         return ServerUnreachable(
@@ -96,7 +99,8 @@ def from_call(call: grpc.Call, *, server: str, timeout_s: float) -> ImagoClientE
     if code is grpc.StatusCode.UNIMPLEMENTED and details == NO_METHOD:
         details = f"{server} does not have this call: a service answers for itself alone, the gateway for all."
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and details.lower() in ("", "deadline exceeded"):
-        details = f"{server} did not answer within {timeout_s:g} s."
+        limit = "its own time limit" if timeout_s is None else f"{timeout_s:g} s"
+        details = f"{server} did not answer within {limit}."
     if not details:
         details = f"{server} answered {code.name} and no reason."
     violations: tuple[FieldViolation, ...] = ()

@@ -32,8 +32,8 @@ class FaceFinder:
     def __call__(self, job: Job) -> FoundFaces:
         picture = job.source.read_bytes()
         answer = self.client.detect_faces(picture, **self.options)
-        if job.picture:
-            draw.save(draw.annotate(picture, answer.detections), job.picture)
+        if job.copy:
+            draw.save(draw.annotate(picture, answer.detections), job.copy)
         crops = list(self._save(job.name, answer.crops))
         del answer.crops[:]  # they are on disk now, and a command may hold thousands of answers
         return FoundFaces(answer, crops)

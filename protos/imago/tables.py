@@ -1,5 +1,6 @@
 """Answers as tables for people. Takes messages, gives rich renderables; prints nothing and decides nothing."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -7,7 +8,8 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from imago.v1.detector_pb2 import DetectFacesResponse
+from imago.sightings import VideoSummary
+from imago.v1.detector_pb2 import DetectFacesResponse, DetectResponse
 from imago.v1.gateway_pb2 import (
     AnalyzeResponse,
     ListModelsResponse,
@@ -29,6 +31,26 @@ def faces_by_file(answers: Iterable[tuple[Path, DetectFacesResponse]]) -> Table:
             str(len(answer.detections)),
             *_timing(answer.timing),
         )
+    return table
+
+
+def objects_by_file(answers: Iterable[tuple[Path, DetectResponse]]) -> Table:
+    """One row for each picture: how many objects of which label, and where its time went."""
+    table = _table("file~", "size", "found~", "model", ">queue", ">compute", ">batch")
+    for source, answer in answers:
+        size, found = f"{answer.width}×{answer.height}", Text(_counts(answer.detections))
+        table.add_row(Text(str(source)), size, found, *_timing(answer.timing))
+    return table
+
+
+def videos(summaries: Iterable[VideoSummary]) -> Table:
+    """One row for each video; `compute` is the mean for a frame."""
+    table = _table("file~", "size", ">frames", ">dropped", ">tracks", ">alerts", "model", ">compute")
+    for one in summaries:
+        figures = (one.frames, one.dropped, len(one.tracks), one.alerts)
+        size = "×".join(str(side) for side in one.size)
+        compute = _duration(round(one.compute_us / one.frames)) if one.frames else ""
+        table.add_row(Text(str(one.source)), size, *(str(figure) for figure in figures), Text(one.model), compute)
     return table
 
 
@@ -115,7 +137,7 @@ def _found(result: PartResult) -> str:
         case "faces":
             return _count(len(result.faces.detections), "face")
         case "detections":
-            return ", ".join(one.label for one in result.detections.detections) or "nothing"
+            return _counts(result.detections.detections)
         case "identities":
             return ", ".join(_name(face) for face in result.identities.faces) or _count(0, "face")
         case "attributes":
@@ -124,6 +146,12 @@ def _found(result: PartResult) -> str:
             return ", ".join(f"{one.label} {one.score:.2f}" for one in result.classes.classes) or "nothing"
         case None:
             return ""
+
+
+def _counts(found: Iterable[Detection]) -> str:
+    """e.g. "3 with_mask, 1 without_mask", the most frequent label first."""
+    counted = Counter(one.label for one in found).most_common()
+    return ", ".join(f"{number} {label}" for label, number in counted) or "nothing"
 
 
 def _name(face: IdentifiedFace) -> str:

@@ -1,6 +1,7 @@
 """How the command speaks: tables and JSON to standard output, everything else to standard error."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,7 +36,12 @@ def show(*tables: Table) -> None:
 def show_json(message: Message, **more: object) -> None:
     """One line: the protobuf JSON of the message under "response", unset fields included, beside `more`."""
     response = MessageToDict(message, always_print_fields_with_no_presence=True)
-    typer.echo(json.dumps({**more, "response": response}, ensure_ascii=False))
+    show_line(json.dumps({**more, "response": response}, ensure_ascii=False))
+
+
+def show_line(line: str) -> None:
+    """One line on standard output, at once; above the bar where there is one."""
+    print(line, flush=True)
 
 
 def complain(sentence: str) -> None:
@@ -44,14 +50,17 @@ def complain(sentence: str) -> None:
 
 
 def sentence(error: Exception, *, about: str = "") -> str:
-    """What failed, for people; `about` is the file that it concerns."""
+    """What failed, for people; `about` is the file that it concerns, where the error does not name it itself."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or about}: {error.strerror}."
-    return f"{about}: {error}" if about else str(error)
+    return str(error) if about in str(error) else f"{about}: {error}"
 
 
 def progress(total: int) -> Progress:
-    """A bar, where somebody watches and has something to wait for."""
+    """A bar, where somebody watches and has something to wait for.
+
+    `total` is 0 where nobody knows how much there is.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -59,7 +68,9 @@ def progress(total: int) -> Progress:
         TimeRemainingColumn(),
         console=_errors,
         transient=True,
-        disable=total < 2 or not _errors.is_terminal,
+        # What goes into a file must not be shown above the bar instead.
+        redirect_stdout=sys.stdout.isatty(),
+        disable=total == 1 or not _errors.is_terminal,
     )
 
 

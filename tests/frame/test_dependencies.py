@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import distribution
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ def test_an_image_imports_exactly_what_its_dependency_group_names(dockerfile: Pa
     assert compare(tmp_path, named_by(group_of(dockerfile))) == (set(), set())
 
 
-def test_the_installable_package_imports_exactly_what_it_depends_on() -> None:
+def test_the_installable_package_imports_exactly_what_it_and_its_extras_depend_on() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert compare(ROOT / "protos" / "imago", map(Requirement, project["dependencies"])) == (set(), set())
+    named = chain(project["dependencies"], *project["optional-dependencies"].values())
+    assert compare(ROOT / "protos" / "imago", map(Requirement, named)) == (set(), set())

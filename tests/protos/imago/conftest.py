@@ -1,7 +1,7 @@
 """A real gRPC server on a port of its own, with a detector and a gateway of a few lines."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,11 @@ from imago.v1 import detector_pb2, detector_pb2_grpc, gateway_pb2, gateway_pb2_g
 
 Context = grpc.ServicerContext
 FACE = image_pb2.Detection(box=image_pb2.Box(x_min=4, y_min=6, x_max=24, y_max=30), label="face", score=1.25)
+MASK = image_pb2.Detection(
+    box=image_pb2.Box(x_min=4, y_min=6, x_max=24, y_max=30), label="with_mask", score=0.75, track_id=7
+)
+ALERT_AT = 3
+"""The frame that raises an alert, where alerts are asked for."""
 TIMING = image_pb2.Timing(
     models=[image_pb2.ModelTiming(model="face_hog", version="1", queue_us=500, compute_us=20_000, batch_size=3)]
 )
@@ -23,7 +28,10 @@ TIMING = image_pb2.Timing(
 
 @dataclass
 class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.GatewayServiceServicer):
-    """Finds one face in every image, unless `failures` says what happens to the next calls."""
+    """Finds one face, or one mask, in every image, unless `failures` says what happens to the next calls.
+
+    Of a stream every message is one of the `requests`.
+    """
 
     requests: list[Message] = field(default_factory=list)
     failures: list[Callable[[Context], object]] = field(default_factory=list)
@@ -31,6 +39,8 @@ class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.Gate
     bad: bytes = b"not an image"
     services: list[gateway_pb2.ServiceStatus] = field(default_factory=list)
     parts: list[gateway_pb2.PartResult] = field(default_factory=list)
+    # How many frames of a stream are dropped before each that is answered.
+    drops: int = 0
     address: str = ""
 
     def DetectFaces(
@@ -41,6 +51,33 @@ class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.Gate
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "image is neither JPEG, PNG nor WebP.")
         crops = [b"a crop"] if request.HasField("crops") else []
         return detector_pb2.DetectFacesResponse(detections=[FACE], crops=crops, width=64, height=48, timing=TIMING)
+
+    def Detect(self, request: detector_pb2.DetectRequest, context: Context) -> detector_pb2.DetectResponse:
+        self._take(request, context)
+        if request.image.encoded == self.bad:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "image is neither JPEG, PNG nor WebP.")
+        found = image_pb2.Detection(box=MASK.box, label=MASK.label, score=MASK.score)
+        return detector_pb2.DetectResponse(detections=[found], width=64, height=48, timing=TIMING)
+
+    def DetectStream(
+        self, requests: Iterable[detector_pb2.DetectStreamRequest], context: Context
+    ) -> Iterator[detector_pb2.DetectStreamResponse]:
+        start = detector_pb2.DetectStreamStart()
+        for index, request in enumerate(requests, start=-1):
+            self._take(request, context)
+            if index < 0:
+                start = request.start
+            elif (index + 1) % (self.drops + 1) == 0:
+                alert = image_pb2.Alert(kind="label", message="Track 7 shows with_mask.", track_id=7, frame_index=index)
+                yield detector_pb2.DetectStreamResponse(
+                    frame_index=index,
+                    detections=[MASK, FACE],
+                    alerts=[alert] if start.alert_labels and index == ALERT_AT else [],
+                    dropped_frames=self.drops,
+                    timing=TIMING,
+                    width=64,
+                    height=48,
+                )
 
     def Analyze(self, request: gateway_pb2.AnalyzeRequest, context: Context) -> gateway_pb2.AnalyzeResponse:
         self._take(request, context)

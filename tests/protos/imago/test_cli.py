@@ -48,11 +48,11 @@ def test_without_arguments_it_explains_itself() -> None:
         [sys.executable, "-c", code], env={"PYTHONPATH": str(PROTOS)}, capture_output=True, text=True, check=False
     )
     text = done.stdout + done.stderr
-    assert all(command in text for command in ("faces", "analyze", "models", "status", "--version"))
+    assert all(command in text for command in ("faces", "detect", "analyze", "models", "status", "--version"))
     assert "Traceback" not in text
 
 
-@pytest.mark.parametrize("command", ["faces", "analyze", "models", "status"])
+@pytest.mark.parametrize("command", ["faces", "detect", "analyze", "models", "status"])
 def test_every_command_explains_its_server(run: Run, command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
@@ -80,7 +80,7 @@ def test_the_faces_are_drawn_into_a_copy(run: Run, photo: Path, tmp_path: Path) 
     assert run("faces", photo, "-o", tmp_path / "out.png").exit_code == 0
     with Image.open(tmp_path / "out.png") as drawn:
         assert (drawn.format, drawn.size) == ("PNG", (64, 48))
-        assert drawn.getpixel((4, 20)) == (0x3D, 0xDC, 0x97)
+        assert drawn.getpixel((4, 20)) == (0x5E, 0xC8, 0xFF)
     assert photo.read_bytes() == before
 
 
@@ -182,7 +182,7 @@ def test_an_analysis_is_a_table_of_its_parts(run: Run, photo: Path, fake: Fake, 
     row = next(line.split() for line in result.stdout.splitlines() if line.startswith("faces"))
     assert row == ["faces", "detector", "1", "face", "face_hog", "0.5", "ms", "20.0", "ms", "3", "21.0", "ms"]
     with Image.open(tmp_path / "out.png") as drawn:
-        assert drawn.getpixel((4, 20)) == (0x3D, 0xDC, 0x97)
+        assert drawn.getpixel((4, 20)) == (0x5E, 0xC8, 0xFF)
 
 
 def test_a_part_that_failed_says_why_and_fails_the_command(run: Run, photo: Path, fake: Fake) -> None:

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 
 from imago import errors
 from imago.channel import target
-from imago.client import FaceOptions, Imago, part
+from imago.client import DetectOptions, FaceOptions, Imago, StreamOptions, part
 from imago.v1 import detector_pb2, gateway_pb2, image_pb2
 
 MIB = 1 << 20
@@ -94,9 +94,31 @@ def test_a_call_that_only_the_gateway_has_says_so(fake: Fake, client: Imago) -> 
         client.models()
 
 
-def test_face_options_are_the_fields_of_the_request() -> None:
-    fields = {field.name for field in detector_pb2.DetectFacesRequest.DESCRIPTOR.fields}
-    assert FaceOptions.__annotations__.keys() == fields - {"image"}
+@pytest.mark.parametrize(
+    ("options", "request_"),
+    [
+        (FaceOptions, detector_pb2.DetectFacesRequest),
+        (DetectOptions, detector_pb2.DetectRequest),
+        (StreamOptions, detector_pb2.DetectStreamStart),
+    ],
+)
+def test_options_are_the_fields_of_the_request(options: type, request_: type[Message]) -> None:
+    fields = {field.name for field in request_.DESCRIPTOR.fields}
+    assert options.__annotations__.keys() == fields - {"image"}
+
+
+def test_objects_are_asked_for_field_by_field(fake: Fake, client: Imago) -> None:
+    answer = client.detect(
+        b"picture", model="mask_yolo", version="1", score_threshold=0.0, iou_threshold=0.5, max_detections=9,
+        labels=["with_mask"],
+    )  # fmt: skip
+    assert [detection.label for detection in answer.detections] == ["with_mask"]
+    assert fake.requests == [
+        detector_pb2.DetectRequest(
+            image=image_pb2.Image(encoded=b"picture"), model="mask_yolo", version="1", score_threshold=0.0,
+            iou_threshold=0.5, max_detections=9, labels=["with_mask"],
+        )
+    ]  # fmt: skip
 
 
 def test_an_analysis_asks_for_parts_by_name_and_by_message(fake: Fake, client: Imago) -> None:

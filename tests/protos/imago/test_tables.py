@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from imago import tables
-from imago.v1.detector_pb2 import DetectFacesResponse
+from imago.sightings import Sighting, VideoSummary
+from imago.v1.detector_pb2 import DetectFacesResponse, DetectResponse, DetectStreamResponse
 from imago.v1.gateway_pb2 import (
     PART_KIND_ATTRIBUTES,
     PART_KIND_FACES,
@@ -19,7 +20,7 @@ from imago.v1.gateway_pb2 import (
     ServiceStatus,
     SystemStatusResponse,
 )
-from imago.v1.image_pb2 import ModelTiming, Timing
+from imago.v1.image_pb2 import Alert, Detection, ModelTiming, Timing
 
 PHOTOGRAPH = Path("/home/somebody/photographs/2026/summer in the mountains/IMG_20260712_184523.jpg")
 ADDRESS = "recognizer-headless.imago.svc.cluster.local:8001"
@@ -49,6 +50,33 @@ def test_names_stay_whole_in_a_window_of_80_columns_and_a_long_path_is_folded_bu
     assert {"face_mmod", "face_landmarks", "10000×10000", "24.7", "200"} <= words(shown)
     path = "".join(line[:20].replace(" ", "") for line in shown[1:])
     assert path == str(PHOTOGRAPH).replace(" ", "")
+
+
+def found(*labels: str) -> DetectResponse:
+    return DetectResponse(
+        detections=[Detection(label=label) for label in labels], width=1280, height=720, timing=timing("mask_detector")
+    )
+
+
+def test_objects_are_counted_by_label_the_most_frequent_first() -> None:
+    answers = [(Path("a.jpg"), found("without_mask", "with_mask", "with_mask")), (Path("b.jpg"), found())]
+    shown = lines(tables.objects_by_file(answers), width=120)
+    assert "2 with_mask, 1 without_mask" in shown[1]
+    assert shown[2].split()[:3] == ["b.jpg", "1280×720", "nothing"]
+
+
+def test_a_video_is_added_up() -> None:
+    summary = VideoSummary(PHOTOGRAPH)
+    for index in range(4):
+        seen = [Detection(label="with_mask", track_id=7), Detection(label="with_mask", track_id=7 + index)]
+        answer = DetectStreamResponse(
+            frame_index=2 * index, detections=seen, alerts=[Alert()] if index == 2 else [], dropped_frames=1,
+            timing=timing("mask_detector", compute_us=8_000), width=1280, height=720,
+        )  # fmt: skip
+        summary.add(Sighting(answer, index * 40_000))
+    (row,) = [line.split() for line in lines(tables.videos([summary]), width=160)[1:]]
+    assert row[-8:] == ["1280×720", "4", "4", "4", "1", "mask_detector", "8.0", "ms"]
+    assert words(lines(tables.videos([summary]))) >= {"mask_detector", "1280×720"}
 
 
 def test_parts_fit_into_80_columns_with_the_longest_names() -> None:
