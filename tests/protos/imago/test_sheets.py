@@ -8,7 +8,7 @@ import pytest
 from imago.sheets import COLUMNS, Sheet
 from imago.v1.image_pb2 import Box, Detection
 
-FOUND = Detection(box=Box(x_min=1.256, y_min=2, x_max=30, y_max=40), label='a "hat", red', score=0.98765, track_id=3)
+FOUND = Detection(box=Box(x_min=1.256, y_min=2, x_max=30, y_max=40), label='a "hat", red', score=0.98754, track_id=3)
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -21,7 +21,7 @@ def test_a_frame_has_its_index_its_time_and_its_tracks(tmp_path: Path) -> None:
         sheet.add(Path("clip.webm"), [FOUND], frame=0, time_us=1_234_567)
     assert rows(tmp_path / "deep" / "found.csv") == [
         list(COLUMNS),
-        ["clip.webm", "0", "1.235", "3", 'a "hat", red', "0.9877", "1.26", "2.00", "30.00", "40.00"],
+        ["clip.webm", "0", "1.235", "3", 'a "hat", red', "0.9875", "1.26", "2.00", "30.00", "40.00"],
     ]
 
 
