@@ -44,8 +44,9 @@ class Detecting:
             found = [tables.detections(answers[0][1].detections)] if len(jobs) == 1 else []
             show(tables.objects_by_file(answers), *found)
         videos = [self._video(job) for job in jobs if is_video(job.source)]
-        if videos and not self.as_json:
-            show(tables.videos(summary for summary, _ in videos))
+        seen = [summary for summary, _ in videos if summary.frames]
+        if seen and not self.as_json:
+            show(tables.videos(seen))
         return len(answers) == len(pictures) and all(whole for _, whole in videos)
 
     def camera(self, name: str, copy: Path | None) -> bool:
