@@ -115,7 +115,7 @@ def detections(boxes: Tensor, scores: Tensor) -> dict[str, Tensor]:
     return {"boxes": boxes[kept], "scores": scores[kept], "labels": label[kept]}
 
 
-def build_compact(classes: int, size: int, **options: Any) -> nn.Module:
+def build_compact(classes: int, size: int, **options: Any) -> Compact:
     """The compact detector with fresh weights.
 
     Args:

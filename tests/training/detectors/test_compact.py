@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms, box_iou
 
-from training.detectors.compact import build_compact
+from training.detectors.compact import Compact, build_compact
 from training.errors import TrainingError
 
 Target = dict[str, Tensor]
@@ -41,7 +41,7 @@ def nothing() -> Target:
     return {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 
 
-def detector(size: int = SIZE, **options: object) -> nn.Module:
+def detector(size: int = SIZE, **options: object) -> Compact:
     torch.manual_seed(0)
     return build_compact(3, size, **options)
 
@@ -140,7 +140,7 @@ def test_the_untrained_network_gives_one_hundredth_and_boxes_of_four_strides() -
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]:
+def graph(tmp_path_factory: pytest.TempPathFactory) -> tuple[Compact, Path]:
     model = detector(128).eval()
     for layer in model.modules():  # A trained network's statistics are not 0 and 1.
         if isinstance(layer, nn.BatchNorm2d):
@@ -165,7 +165,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]:
 
 
 class Raw(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Compact) -> None:
         super().__init__()
         self.model = model
 
@@ -175,7 +175,7 @@ class Raw(nn.Module):
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_the_exported_graph_gives_what_torch_gives(graph: tuple[nn.Module, Path], batch: int) -> None:
+def test_the_exported_graph_gives_what_torch_gives(graph: tuple[Compact, Path], batch: int) -> None:
     model, file = graph
     images = torch.rand(batch, 3, 128, 128)
     with torch.inference_mode():
