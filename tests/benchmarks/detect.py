@@ -1,0 +1,123 @@
+"""What serving costs a small detector: JPEG in, boxes out, beside a bare loop of decoder, letterbox and engine.
+
+`python -m tests.benchmarks.detect REPOSITORY MODEL` prints one JSON line: images/s of both arms in each of five
+interleaved rounds. The bare loop runs in a process of its own, in two threads, each with a session of one thread opened
+by the runtime's own code, so with the same engine and precision; it neither parses requests nor suppresses boxes. The
+served arm is asked by this process, a load generator that shares the machine with the server.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Thread
+
+import cv2
+import grpc
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped]  # has stubs, but no py.typed
+
+from imago.v1 import detector_pb2
+from services.runtime.backends.onnx import OnnxBackend
+from services.runtime.backends.placement import Placement
+from services.runtime.config import ModelConfig, finish_config, read_config
+from services.runtime.geometry import letterbox
+from services.runtime.model import InferRequest
+from tests.processes import server_process
+
+IN_FLIGHT = 16
+SECONDS = 8.0
+ROUNDS = 5
+THREADS = 2
+DETECT = "/imago.v1.DetectorService/Detect"
+
+
+def frame(path: Path) -> bytes:
+    """A picture as a JPEG of 1280x720 pixels."""
+    pixels = cv2.imread(str(path))
+    assert pixels is not None
+    return bytes(cv2.imencode(".jpg", cv2.resize(pixels, (1280, 720)), (cv2.IMWRITE_JPEG_QUALITY, 90))[1])
+
+
+def measure(
+    repository: Path, model: str, jpeg: bytes, rounds: int = ROUNDS, seconds: float = SECONDS
+) -> dict[str, list[float]]:
+    """Images/s of the arms `served` and `bare` in every round."""
+    found: dict[str, list[float]] = {"bare": [], "served": []}
+    context = multiprocessing.get_context("spawn")
+    pipe, theirs = context.Pipe()
+    bare = context.Process(target=_bare_loop, args=(theirs, repository / model, jpeg), daemon=True)
+    bare.start()
+    arguments = (f"--model-repository={repository}", f"--load-model={model}")
+    try:
+        with server_process("services.detector", *arguments) as server:
+            for number in range(rounds):
+                pipe.send(seconds)
+                found["bare"].append(round(float(pipe.recv()), 1))
+                found["served"].append(round(asyncio.run(_served(server.grpc_address, model, jpeg, seconds)), 1))
+                sys.stderr.write(f"round {number + 1}: { {name: rates[-1] for name, rates in found.items()} }\n")
+    finally:
+        bare.kill()
+        bare.join()
+    return found
+
+
+async def _served(address: str, model: str, jpeg: bytes, seconds: float) -> float:
+    """Images/s with 16 requests in flight; the message is serialised once, so that the generator costs little."""
+    request = detector_pb2.DetectRequest(model=model)
+    request.image.encoded = jpeg
+    message = request.SerializeToString()
+    done = 0
+    async with grpc.aio.insecure_channel(address) as channel:
+        detect = channel.unary_unary(DETECT, None, None)
+        await detect(message)
+        start = time.monotonic()
+
+        async def client() -> None:
+            nonlocal done
+            while time.monotonic() < start + seconds:
+                await detect(message)
+                done += 1
+
+        await asyncio.gather(*(client() for _ in range(IN_FLIGHT)))
+        return done / (time.monotonic() - start)
+
+
+def _bare_loop(pipe: Connection, folder: Path, jpeg: bytes) -> None:
+    cv2.setNumThreads(1)
+    config = finish_config(read_config(folder), folder)
+    file = folder / "1" / "model.onnx"
+    backends = [OnnxBackend(config, file, Placement("bare", "CPU"), threads=1) for _ in range(THREADS)]
+    while True:
+        seconds = pipe.recv()
+        counts = [0] * THREADS
+        start = time.monotonic()
+
+        def work(number: int, ends: float, counts: list[int]) -> None:
+            while time.monotonic() < ends:
+                _once(backends[number], config, jpeg)
+                counts[number] += 1
+
+        threads = [Thread(target=work, args=(number, start + seconds, counts)) for number in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pipe.send(sum(counts) / (time.monotonic() - start))
+
+
+def _once(backend: OnnxBackend, config: ModelConfig, jpeg: bytes) -> None:
+    """One image: decoded at the smallest fraction that holds the letterbox, as the server does."""
+    spec = config.inputs[0]
+    height, width = spec.shape[-3:-1]
+    pixels = simplejpeg.decode_jpeg(jpeg, "RGB", min_width=width, min_factor=2)
+    boxed, _ = letterbox(np.asarray(pixels), width, height)
+    backend.infer([InferRequest(config.name, {spec.name: boxed[None]})])
+
+
+if __name__ == "__main__":
+    folder, name, picture = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    sys.stdout.write(json.dumps(measure(folder, name, frame(picture))) + "\n")
