@@ -1,6 +1,9 @@
+from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import dlib
@@ -8,8 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from training.render.faces import Place, paint_head, paint_person, render_face
+from training.render.backgrounds import background
+from training.render.faces import Edges, Place, RenderedFace, paint_head, paint_person, render_face
 from training.render.head import Light
 from training.render.identity import identity
 from training.render.look import Look, random_look
@@ -30,26 +35,69 @@ looks = st.builds(
 )
 
 
+@lru_cache
+def hog_detector() -> Any:
+    """Made once: making it takes longer than looking at a picture."""
+    return dlib.get_frontal_face_detector()
+
+
+def hog(pixels: NDArray[np.uint8]) -> list[Edges]:
+    found = hog_detector()(pixels, 0)
+    return [(face.left(), face.top(), face.right() + 1.0, face.bottom() + 1.0) for face in found]
+
+
+def haar(pixels: NDArray[np.uint8]) -> list[Edges]:
+    file = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    found = cv2.CascadeClassifier(str(file)).detectMultiScale(grey, scaleFactor=1.05, minNeighbors=3, minSize=(50, 50))
+    return [(float(x), float(y), float(x + width), float(y + height)) for x, y, width, height in found]
+
+
+def overlap(a: Edges, b: Edges) -> float:
+    """Intersection over union."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(0.0, width) * max(0.0, height)
+    return shared / (sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)) - shared)
+
+
+def recall(faces: list[RenderedFace], detect: Callable[[NDArray[np.uint8]], list[Edges]]) -> float:
+    """Share of faces that are found where they are: a detection elsewhere does not count.
+
+    Detectors leave out the forehead, a fourth of our box, so an overlap of 0.4 is a hit.
+    """
+    return sum(any(overlap(box, face.box) > 0.4 for box in detect(face.pixels)) for face in faces) / len(faces)
+
+
 @pytest.fixture(scope="module")
-def frontal() -> list[np.ndarray]:
-    return [render_face(identity(seed), Look(wear=seed), SIDE, seed=seed).pixels for seed in range(FACES)]
+def frontal() -> list[RenderedFace]:
+    return [render_face(identity(seed), Look(wear=seed), SIDE, seed=seed) for seed in range(FACES)]
 
 
-def test_dlibs_detector_takes_rendered_faces_for_real_ones(frontal: list[np.ndarray]) -> None:
-    detector = dlib.get_frontal_face_detector()
-    found = sum(len(detector(pixels, 1)) > 0 for pixels in frontal)
-    # The detector was trained on photographs: it misses a few drawn faces, sunglasses and fringes first.
-    assert found >= 0.85 * FACES
+def test_dlibs_detector_takes_rendered_faces_for_real_ones(frontal: list[RenderedFace]) -> None:
+    # Trained on photographs, it may miss a few drawn faces: sunglasses and fringes first. All of 120 were found.
+    assert recall(frontal, hog) >= 0.85
 
 
-def test_the_haar_cascade_takes_rendered_faces_for_real_ones(frontal: list[np.ndarray]) -> None:
-    cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
-    found = 0
-    for pixels in frontal:
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        found += len(cascade.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=3, minSize=(50, 50))) > 0
-    # Haar features compare grey levels of eyes, cheeks and forehead: dark skin in side light is missed most.
-    assert found >= 0.70 * FACES
+def test_the_haar_cascade_takes_rendered_faces_for_real_ones(frontal: list[RenderedFace]) -> None:
+    # It compares grey levels of eyes, cheeks and forehead, which side light changes. 119 of 120 were found.
+    assert recall(frontal, haar) >= 0.70
+
+
+def test_real_detectors_find_next_to_nothing_where_nobody_is() -> None:
+    places = [background(np.random.default_rng(seed), SIDE, SIDE) for seed in range(FACES)]
+    pixels = [np.asarray(np.clip(place, 0, 1) * 255, np.uint8) for place in places]
+    # Clutter may look like a face to a Haar cascade once in a while; were it often, recall would mean nothing.
+    assert sum(bool(hog(picture)) for picture in pixels) <= 0.05 * FACES
+    assert sum(bool(haar(picture)) for picture in pixels) <= 0.15 * FACES
+
+
+def test_what_makes_real_faces_hard_for_the_detector_makes_rendered_ones_hard() -> None:
+    people = [(identity(seed), Look(wear=seed), seed) for seed in range(20)]
+    turned = [render_face(person, replace(look, yaw=0.9), SIDE, seed=seed) for person, look, seed in people]
+    on_side = [render_face(person, replace(look, roll=np.pi / 2), SIDE, seed=seed) for person, look, seed in people]
+    # Measured on 120: 0.13 and 0.00; a frontal detector that found them would see something else than faces.
+    assert recall(turned, hog) <= 0.4
+    assert recall(on_side, hog) <= 0.1
 
 
 @given(looks, st.integers(0, 500))
