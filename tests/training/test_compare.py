@@ -113,9 +113,13 @@ def test_table_and_picture_are_written(tmp_path: Path, scores: dict[str, float])
     picture = cv2.imread(str(folder / "comparison.png"))
     assert picture is not None
     assert picture.shape[1] == (1100 if scores else 700)
-    rows = list(csv.DictReader((folder / "comparison.csv").open(encoding="utf-8")))
+    rows = read_csv(folder / "comparison.csv")
     assert [float(row["p50_ms_per_image"]) for row in rows] == [10.0, 8.0, 2.5, 150.0]
     assert rows[0]["mAP50"] == str(scores.get("mAP50", ""))
+
+
+def read_csv(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
 
 
 def compare(*arguments: object) -> str:
@@ -150,7 +154,7 @@ def test_a_run_and_an_untrained_network_are_compared(tmp_path: Path) -> None:
         )
     finally:
         torch.set_num_threads(threads)
-    rows = list(csv.DictReader((tmp_path / "out" / "comparison.csv").open(encoding="utf-8")))
+    rows = read_csv(tmp_path / "out" / "comparison.csv")
     assert {row["model"]: row["mAP50"] for row in rows} == {"mask-compact": "0.5", "mask-compact (untrained)": ""}
     assert {row["engine"] for row in rows} >= {"torch", "onnxruntime", "OpenVINO"}
     assert {row["batch"] for row in rows} == {"1", "2"}

@@ -79,9 +79,9 @@ def load_run(folder: Path) -> Trained:
     return Trained(recipe, detector, read_json(summary) if summary.exists() else {})
 
 
-def untrained(name: str) -> Trained:
-    """A recipe's network as it is before its first step: its speed does not depend on its weights."""
-    recipe = load_recipe(name)
+def untrained(name: str, *, smoke: bool = False) -> Trained:
+    """A recipe's network as it is before its first step: its speed hardly depends on its weights."""
+    recipe = load_recipe(name, smoke=smoke)
     torch.manual_seed(recipe.loop.seed)
     return Trained(recipe, _build(recipe), {})
 
