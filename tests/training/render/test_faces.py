@@ -74,7 +74,8 @@ def frontal() -> list[RenderedFace]:
 
 
 def test_dlibs_detector_takes_rendered_faces_for_real_ones(frontal: list[RenderedFace]) -> None:
-    # Trained on photographs, it may miss a few drawn faces: sunglasses and fringes first. All of 120 were found in enlarged pictures.
+    # Trained on photographs, it may miss a few drawn faces: sunglasses and fringes first.
+    # All of 120 were found in enlarged pictures.
     assert recall(frontal, hog) >= 0.85
 
 
