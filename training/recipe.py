@@ -16,6 +16,8 @@ from training.errors import TrainingError
 FOLDER = Path(__file__).resolve().parent / "recipes"
 
 Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Scale = Annotated[float, Field(gt=0, le=10)]
@@ -59,9 +61,9 @@ class Optimiser(_Table):
 
     name: Literal["adamw", "adam", "sgd", "rmsprop"]
     learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: NotNegative = 0.0
     momentum: Fraction = 0.9
-    warmup: int = Field(0, ge=0)
+    warmup: Count = 0
     schedule: Literal["constant", "linear", "cosine"] = "constant"
 
 
@@ -82,12 +84,12 @@ class Loop(_Table):
 
     epochs: Positive
     batch: Positive
-    steps: int = Field(0, ge=0)
+    steps: Count = 0
     seed: int = 0
     precision: Literal["no", "bf16", "fp16"] = "no"
     ema: Fraction = 0.0
-    clip_norm: float = Field(0.0, ge=0)
-    workers: int = Field(2, ge=0)
+    clip_norm: NotNegative = 0.0
+    workers: Count = 2
     evaluate_every: Positive = 1
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import cv2
 import pytest
 
-from training.curves import draw_curves, read_metrics
+from training.curves import Record, draw_curves, read_metrics
 from training.errors import TrainingError
 
 
 def test_groups_share_a_panel_and_missing_values_leave_gaps(tmp_path: Path) -> None:
-    records = [
+    records: list[Record] = [
         {"epoch": 1, "step": 9, "loss/a": 2.0, "loss/b": 1.0, "mAP50": None, "mAP50-95": None, "rate": -0.5},
         {"epoch": 2, "step": 18, "loss/a": 1.0, "loss/b": 0.5, "mAP50": 0.5, "mAP50-95": 0.25, "rate": 0.5},
     ]

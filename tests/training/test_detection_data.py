@@ -90,9 +90,9 @@ def test_held_out_images_are_as_a_server_sees_them(tmp_path: Path) -> None:
     held_out = LetterboxedImages(images, CLASSES, 96)
     whole = list(held_out_batches(held_out, 2, 0, 1))
     assert [batch.files for batch in whole] == [tuple(str(i.file) for i in images[n : n + 2]) for n in (0, 2, 4)]
-    np.testing.assert_array_equal(
-        whole[0].images[0, :, 16:80].permute(1, 2, 0), cv2.imread(str(images[0].file))[..., ::-1]
-    )
+    stored = cv2.imread(str(images[0].file))
+    assert stored is not None
+    np.testing.assert_array_equal(whole[0].images[0, :, 16:80].permute(1, 2, 0), stored[..., ::-1])
     expected = np.array([box.edges for box in images[0].boxes]) + np.array((0, 16, 0, 16))
     np.testing.assert_array_equal(whole[0].targets[0]["boxes"], expected)
     parts = [[batch.files for batch in held_out_batches(held_out, 2, process, 2)] for process in (0, 1)]

@@ -11,7 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchvision.models import detection
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.ssd import SSDFeatureExtractorVGG
+from torchvision.models.vgg import cfgs, make_layers
 
 from training.errors import TrainingError
 
@@ -32,7 +35,8 @@ class TorchvisionDetector(nn.Module):
         if not self.training:
             return [{**found, "labels": found["labels"] - 1} for found in self.network(images)]
         shifted = [{**target, "labels": target["labels"] + 1} for target in targets or ()]
-        return self.network(images, shifted)
+        losses: dict[str, Tensor] = self.network(images, shifted)
+        return {name.removeprefix("loss_"): loss for name, loss in losses.items()}
 
 
 class SingleShot(TorchvisionDetector):
@@ -89,7 +93,7 @@ def build_ssd300_vgg16(classes: int, size: int, **options: Any) -> SingleShot:
     """
     if size != 300:
         raise TrainingError(f"model.size = {size}: ssd300_vgg16 takes images of 300 pixels and no other")
-    return _single_shot(detection.ssd300_vgg16, classes, size, options)
+    return _single_shot(_ssd300_vgg16, classes, size, options)
 
 
 def build_ssdlite320_mobilenet(classes: int, size: int, **options: Any) -> SingleShot:
@@ -126,6 +130,28 @@ def _network(builder: Any, classes: int, options: dict[str, Any]) -> Any:
         return builder(weights=None, weights_backbone=None, num_classes=classes + 1, **options)
     except (TypeError, ValueError) as error:
         raise TrainingError(f"model.options: {error}") from None
+
+
+def _ssd300_vgg16(*, num_classes: int, weights: None, weights_backbone: None, **options: Any) -> Any:
+    """As torchvision's function of this name, with new weights.
+
+    That one fills VGG's classifier first, 124 million weights that SSD has not, which takes seconds.
+    """
+    features = make_layers(cfgs["D"])
+    for layer in features:
+        if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    anchors = DefaultBoxGenerator(
+        [[2], [2, 3], [2, 3], [2, 3], [2], [2]],
+        scales=[0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05],
+        steps=[8, 16, 32, 64, 100, 300],
+    )
+    # VGG's weights are those of Caffe, which saw pixels of 0..255 without their mean
+    scaling = {"image_mean": [0.48235, 0.45882, 0.40784], "image_std": [1 / 255] * 3}
+    return detection.ssd.SSD(
+        SSDFeatureExtractorVGG(features, highres=False), anchors, (300, 300), num_classes, **scaling, **options
+    )
 
 
 def _decode(codes: Tensor, anchors: Tensor, weights: tuple[float, float, float, float]) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torchvision.models import detection
 from torchvision.ops import batched_nms
 
 from training.detectors.registry import build_detector
@@ -16,7 +17,7 @@ CLASSES = ("a", "b", "c")
 SMALL_REGIONS = {"box_batch_size_per_image": 16, "rpn_post_nms_top_n_train": 64, "rpn_post_nms_top_n_test": 64}
 
 
-def built(name: str, size: int = 64, weights: str = "", **options: Any) -> Any:
+def built(name: str, size: int = 64, *, weights: str = "", **options: Any) -> Any:
     torch.manual_seed(3)
     return build_detector(Model(name=name, size=size, weights=weights, options=options), CLASSES)
 
@@ -34,7 +35,7 @@ def target(*labels: int) -> dict[str, Tensor]:
         ("ssd300_vgg16", 300, {}),
     ],
 )
-def test_losses_can_be_followed_back_and_labels_begin_at_0(name: str, size: int, options: dict[str, int]) -> None:
+def test_losses_can_be_followed_back_and_labels_begin_at_0(name: str, size: int, options: dict[str, Any]) -> None:
     detector = built(name, size, **options)
     images = [torch.rand(3, size, size) for _ in range(1 if size == 300 else 2)]  # VGG-16 is slow on a CPU
     losses = detector(images, [target(0, 2), target()][: len(images)])
@@ -79,6 +80,16 @@ def test_suppressed_candidates_are_the_detections(name: str, size: int) -> None:
         torch.testing.assert_close(all_boxes[best], found["boxes"], atol=1e-3, rtol=0)
         torch.testing.assert_close(all_scores[best], found["scores"], atol=1e-5, rtol=0)
         assert torch.equal(labels[best], found["labels"])
+
+
+@torch.no_grad()
+def test_our_ssd300_is_torchvisions() -> None:
+    ours = built("ssd300_vgg16", 300).network.eval()
+    theirs = detection.ssd300_vgg16(weights=None, weights_backbone=None, num_classes=4).eval()
+    theirs.load_state_dict(ours.state_dict())
+    image = [torch.rand(3, 300, 300)]
+    for name, values in ours(image)[0].items():
+        assert torch.equal(values, theirs(image)[0][name])
 
 
 @torch.no_grad()
