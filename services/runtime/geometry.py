@@ -38,6 +38,7 @@ right eye, 2 outer and 3 inner corner of the left eye, 4 base of the nose. (The 
 left.)
 """
 
+_MOST_PAIRED = 128  # boxes of which every pair is compared at once, which is faster for so few
 _FARTHEST = 1e6  # no image is that wide; keeps sums of squares finite
 _MOST_CROP_GROWTH = 4  # a box may be a client's: a crop never has more than four times the image's pixels
 
@@ -126,11 +127,28 @@ def nms(
         Indices of the survivors, int64, by falling score.
     """
     ranking = np.argsort(-np.asarray(scores, np.float64), kind="stable")
-    ranked = np.asarray(boxes, np.float64)[ranking]
+    ranked, kinds = np.asarray(boxes, np.float64)[ranking], np.asarray(labels)[ranking]
     places: list[int] = []
-    for label in np.unique(labels):
-        places.extend(_survivors(ranked, np.flatnonzero(labels[ranking] == label), iou_threshold, limit))
+    if len(ranking) <= _MOST_PAIRED:
+        places.extend(_unhidden(ranked, kinds, iou_threshold))
+    else:
+        for kind in np.unique(kinds):
+            places.extend(_survivors(ranked, np.flatnonzero(kinds == kind), iou_threshold, limit))
     return np.asarray(ranking[np.sort(np.array(places, np.int64))[:limit]], np.int64)
+
+
+def _unhidden(ranked: NDArray[np.float64], kinds: NDArray[Any], threshold: float) -> Iterator[int]:
+    """The places of boxes that overlap none of the better ones of their label that survive; every pair at once."""
+    low, high = ranked[:, np.newaxis, :2], ranked[:, np.newaxis, 2:]
+    shared = _area(np.maximum(low, ranked[:, :2]), np.minimum(high, ranked[:, 2:]))
+    areas = _area(ranked[:, :2], ranked[:, 2:])
+    # Multiplied out, so that empty boxes divide nothing.
+    hides = (shared > threshold * (areas[:, np.newaxis] + areas - shared)) & (kinds[:, np.newaxis] == kinds)
+    hidden = np.zeros(len(ranked), np.bool_)
+    for place, hidden_by_it in enumerate(hides):
+        if not hidden[place]:
+            yield place
+            hidden |= hidden_by_it
 
 
 def _survivors(ranked: NDArray[np.float64], places: NDArray[np.int64], threshold: float, limit: int) -> Iterator[int]:

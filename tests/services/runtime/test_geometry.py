@@ -97,14 +97,18 @@ def test_suppression_keeps_the_best_and_only_what_overlaps_no_better_one(
         better = kept[scores[kept] >= scores[dropped]]
         assert rivals[dropped, better].any()
     np.testing.assert_array_equal(nms(boxes, scores, labels, iou_threshold=threshold, limit=2), kept[:2])
+    far = np.arange(300)[:, None] * 2.0 + (1e5, 1e5, 1e5 + 1, 1e5 + 1)  # many boxes are compared in another order
+    crowd = np.vstack((boxes, far)), np.append(scores, -np.ones(300)), np.append(labels, np.zeros(300, np.int64))
+    np.testing.assert_array_equal(nms(*crowd, iou_threshold=threshold, limit=len(kept)), kept)
 
 
-def test_suppression_agrees_with_opencv_within_one_label() -> None:
+@pytest.mark.parametrize("count", [100, 200])
+def test_suppression_agrees_with_opencv_within_one_label(count: int) -> None:
     rng = np.random.default_rng(3)
-    corner, size = rng.uniform(0, 100, (200, 2)), rng.uniform(5, 60, (200, 2))
-    boxes, scores = np.concatenate((corner, corner + size), axis=1), rng.permutation(200) / 200
+    corner, size = rng.uniform(0, 100, (count, 2)), rng.uniform(5, 60, (count, 2))
+    boxes, scores = np.concatenate((corner, corner + size), axis=1), (rng.permutation(count) + 1) / count
     wanted = cv2.dnn.NMSBoxes(np.concatenate((corner, size), axis=1).tolist(), scores.tolist(), 0.0, 0.45)
-    kept = nms(boxes, scores, np.zeros(200, np.int64), iou_threshold=0.45)
+    kept = nms(boxes, scores, np.zeros(count, np.int64), iou_threshold=0.45)
     np.testing.assert_array_equal(kept, np.asarray(wanted).ravel())
 
 
