@@ -12,10 +12,10 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-MB = 1_000_000
+MIB = 1 << 20
 BUDGET = {"detector": 6, "generator": 12, "translator": 22, "recognizer": 15, "face_models": 5}
-"""MB of each repository; what several services share has the spare 5."""
-LARGEST = 15 * MB
+"""MiB of each repository; what several services share has the spare 5."""
+LARGEST = 15 * MIB
 COPYLEFT = "AGPL-3.0"
 
 
@@ -51,7 +51,7 @@ def test_weights_stay_within_the_budget_of_their_repository() -> None:
     for repository, path in model_files():
         sizes[repository] += path.stat().st_size
     assert set(sizes) <= set(BUDGET)
-    assert {name: size for name, size in sizes.items() if size > BUDGET[name] * MB} == {}
+    assert {name: size for name, size in sizes.items() if size > BUDGET[name] * MIB} == {}
 
 
 def test_no_file_of_weights_is_too_large() -> None:
