@@ -1,6 +1,7 @@
-"""`make demo`: real photographs through the gateway, the detector and its three models, and back with the faces marked.
+"""`make demo`: pictures through the gateway and the detector, and back with what was found marked.
 
-The photographs are those that the installed scikit-image carries; nothing is downloaded.
+The photographs are those that the installed scikit-image carries; nothing is downloaded. The crowd, of which some wear
+masks, is rendered. A model that is not in the detector's repository is not asked.
 """
 
 import argparse
@@ -20,12 +21,14 @@ from imago.errors import ImagoClientError
 
 PHOTOGRAPHS = ("astronaut.png", "camera.png", "chelsea.png")
 """A face from the front, one from behind a camera, and a cat: what a detector should find, may find, and should not."""
-PARTS = ("faces:face_hog", "faces:face_mmod", "faces:face_haar")
+CROWD = ROOT / "docs" / "images" / "crowd.jpg"
+FACES = ("faces:face_hog", "faces:face_mmod", "faces:face_haar")
+OBJECTS, MASKS = "object_detector", "mask_detector"
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m deploy.demo", description="Analyse photographs and keep serving.")
-    parser.add_argument("--once", action="store_true", help="stop when the photographs are analysed")
+    parser = argparse.ArgumentParser(prog="python -m deploy.demo", description="Analyse pictures and keep serving.")
+    parser.add_argument("--once", action="store_true", help="stop when the pictures are analysed")
     parser.add_argument("--any-port", action="store_true", help="let the system choose the ports")
     parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for the annotated pictures")
     options = parser.parse_args(arguments)
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show(server: str, out: Path, console: Console) -> None:
-    """Analyse every photograph, write the annotated pictures to `out` and print what each service answered.
+    """Analyse every picture, write the annotated copies to `out` and print what each service answered.
 
     Raises:
         StackError: a part failed, or the server cannot be reached.
@@ -53,20 +56,31 @@ def show(server: str, out: Path, console: Console) -> None:
     out.mkdir(parents=True, exist_ok=True)
     failed = []
     with Imago(server) as imago:
-        for photograph in photographs():
+        for picture, parts in questions(imago):
             try:
-                answer = imago.analyze(photograph, parts=PARTS)
+                answer = imago.analyze(picture, parts=parts)
             except ImagoClientError as error:
-                raise StackError(f"{photograph.name} was not analysed: {error}") from None
-            console.print(f"\n[bold]{photograph.name}[/], {answer.elapsed_us / 1000:.0f} ms in all")
+                raise StackError(f"{picture.name} was not analysed: {error}") from None
+            console.print(f"\n[bold]{picture.name}[/], {answer.elapsed_us / 1000:.0f} ms in all")
             console.print(tables.parts(answer))
             for part in answer.parts:
-                picture = out / f"{photograph.stem}-{part.part.model}.jpg"
-                draw.save(draw.annotate(photograph.read_bytes(), list(tables.part_detections(part))), picture)
+                copy = out / f"{picture.stem}-{part.part.model}.jpg"
+                draw.save(draw.annotate(picture.read_bytes(), list(tables.part_detections(part))), copy)
             failed += [part.status.message for part in answer.parts if part.status.code]
-    console.print(f"\nThe pictures are in {out}: one for each photograph and model.\n")
+    console.print(f"\nThe pictures are in {out}: one for each picture and model.\n")
     if failed:
         raise StackError(f"{len(failed)} parts failed, the first with: {failed[0]}")
+
+
+def questions(imago: Imago) -> list[tuple[Path, list[str]]]:
+    """The pictures, each with the parts that are asked about it."""
+    try:
+        there = {model.name for model in imago.models().models if model.ready}
+    except ImagoClientError as error:
+        raise StackError(f"The models could not be listed: {error}") from None
+    parts = [*FACES, *([f"objects:{OBJECTS}"] if OBJECTS in there else [])]
+    crowd = [(CROWD, [f"face_masks:{MASKS}"])] if MASKS in there else []
+    return [*((photograph, parts) for photograph in photographs()), *crowd]
 
 
 def photographs() -> Iterator[Path]:

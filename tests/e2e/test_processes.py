@@ -26,7 +26,10 @@ def test_the_demo_analyses_photographs_and_stops(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = re.findall(r"^faces +detector +(\d) faces? +(face_\w+)", done.stdout, re.MULTILINE)
     assert rows[:3] == [("1", "face_hog"), ("1", "face_mmod"), ("1", "face_haar")], "the astronaut"
-    assert len(rows) == len(list(tmp_path.iterdir())) == 9
+    assert len(rows) == len(list(tmp_path.glob("*-face_*.jpg"))) == 9
+    masks = (ROOT / "services" / "detector" / "models" / "mask_detector").is_dir()
+    assert bool(re.search(r"^face_masks +detector +\d", done.stdout, re.MULTILINE)) == masks
+    assert (tmp_path / "crowd-mask_detector.jpg").is_file() == masks
     with Image.open(tmp_path / "astronaut-face_hog.jpg") as picture:
         assert picture.size == (512, 512)
 

@@ -1,7 +1,7 @@
 """The documents are executed: every block marked `run` does what it says, against a running stack.
 
-The ports of `make up` are replaced by those of the stack that the tests started, and paths into .venv by this
-environment's.
+The ports of `make up` are replaced by those of the stack that the tests started, paths into .venv by this
+environment's, and the pictures of the documents are found where they lie.
 """
 
 import os
@@ -15,6 +15,7 @@ import pytest
 
 from tests.house import House
 from tests.photographs import astronaut
+from tests.protos.imago.clips import write_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -30,18 +31,21 @@ def blocks() -> Iterator[object]:
 
 @pytest.mark.parametrize(("language", "code"), list(blocks()))
 def test_a_block_does_what_it_says(language: str, code: str, house: House, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.webm")
     if language == "python":
-        code = f"photo = {str(astronaut())!r}\n{code}"
+        code = f"photo, clip = {str(astronaut())!r}, {str(clip)!r}\n{code}"
     code = code.replace("127.0.0.1:8081", house.grpc()).replace("http://127.0.0.1:8080", house.http())
     code = code.replace("127.0.0.1:8101", house.grpc("detector")).replace(
         ".venv/bin/", f"{Path(sys.executable).parent}/"
     )
+    code = code.replace("docs/images/", f"{ROOT}/docs/images/")
     (tmp_path / "out").mkdir()
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "IMAGO_SERVER": house.grpc(),
         "photo": str(astronaut()),
+        "clip": str(clip),
     }
     done = subprocess.run(
         [*PROGRAMS[language], code],
@@ -53,8 +57,8 @@ def test_a_block_does_what_it_says(language: str, code: str, house: House, tmp_p
         timeout=90,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    for picture in re.findall(r"out/\w+\.jpg", code):
-        assert (tmp_path / picture).is_file()
+    for written in re.findall(r"out/\w+\.(?:jpg|webm|csv)", code):
+        assert (tmp_path / written).is_file()
 
 
 def test_the_documents_have_blocks_that_are_executed() -> None:
