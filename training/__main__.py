@@ -14,7 +14,19 @@ from typer.core import TyperGroup
 
 from training.errors import TrainingError
 
-COMMANDS = ("train", "log", "haar_sweep", "hog_curves", "export", "render", "convert", "split", "report")
+COMMANDS = (
+    "train",
+    "log",
+    "haar_sweep",
+    "hog_curves",
+    "export",
+    "render",
+    "convert",
+    "split",
+    "report",
+    "compare",
+    "pull",
+)
 """Modules of `training.commands`, in the order of the help."""
 
 

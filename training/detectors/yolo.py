@@ -19,11 +19,10 @@ from training.data.annotations import AnnotatedImage
 from training.data.faults import Split
 from training.data.yolo import write_yolo
 from training.datasets import Images, images_of
-from training.detection import check_classes
 from training.detectors.registry import build_detector
 from training.detectors.yolo_arguments import ultralytics_arguments
 from training.detectors.yolo_network import YoloRaw
-from training.detectors.yolo_package import load_fitting, network_in, own_threads, prepare, read_checkpoint
+from training.detectors.yolo_package import load_fitting, network_in, own_threads, prepare, read_checkpoint, ultralytics
 from training.detectors.yolo_watch import Watch
 from training.errors import TrainingError
 from training.recipe import Recipe
@@ -47,7 +46,7 @@ def train_yolo(run: Run) -> None:
     last = run.checkpoints / FOLDER / "weights" / "last.pt"
     epochs_done = _begin(run, last)
     images = images_of(run)
-    _check_images(images.train, run.recipe.data.classes)
+    _check_images(images.train)
     watch = Watch(run, images, epochs_done)
     trainer = _trainer(run, images, watch, last)
     watch.follow(trainer)
@@ -70,8 +69,7 @@ def _begin(run: Run, last: Path) -> int:
     return epochs
 
 
-def _check_images(images: Sequence[AnnotatedImage], classes: Sequence[str]) -> None:
-    check_classes(images, classes)
+def _check_images(images: Sequence[AnnotatedImage]) -> None:
     for image in images:
         with Image.open(image.file) as header:
             if header.getexif().get(_ORIENTATION, 1) != 1:
@@ -94,9 +92,17 @@ def _trainer(run: Run, images: Images, watch: Watch, last: Path) -> Any:
     }
     if run.resume:
         arguments |= {"model": str(last), "resume": str(last)}
+    _check_arguments(arguments)
     weights = None if run.resume else _first_weights(recipe)
     with own_threads():
         return YoloTraining(arguments, watch.evaluate, weights)
+
+
+def _check_arguments(arguments: dict[str, Any]) -> None:
+    try:
+        ultralytics("cfg").get_cfg(overrides=dict(arguments))
+    except (ValueError, TypeError, SyntaxError) as error:
+        raise TrainingError(f"ultralytics refuses the recipe: {str(error).strip().splitlines()[0]}") from None
 
 
 def _write_data(run: Run, images: Images) -> Path:

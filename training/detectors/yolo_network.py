@@ -51,11 +51,10 @@ class YoloRaw(nn.Module):
         super().__init__()
         if size % STRIDE:
             raise TrainingError(f"model.size: must be a multiple of {STRIDE} for a YOLO, got {size}")
-        head: Any = network.model[-1]  # type: ignore[index]
+        self.network = network
+        head = self.head
         if end_to_end and getattr(head, "one2one_cv2", None) is None:
             raise TrainingError("model.options.end_to_end: only YOLO26 has a head that needs no suppression")
-        self.network = network
-        self.head = head
         self.size = size
         self.end_to_end = end_to_end
         centres, strides = _cells(size, [int(stride) for stride in head.stride])
@@ -63,6 +62,12 @@ class YoloRaw(nn.Module):
         self.register_buffer("strides", strides, persistent=False)
         self.register_buffer("bins", torch.arange(head.reg_max, dtype=torch.float32), persistent=False)
         self.eval()
+
+    @property
+    def head(self) -> Any:
+        """The last layer, as ultralytics calls it."""
+        layers: Any = self.network.model
+        return layers[-1]
 
     def train(self, mode: bool = True) -> Self:
         """As for any module, but the head always gives what its convolutions give: decoding is ours."""

@@ -34,6 +34,7 @@ class Watch:
         self._steps_per_epoch = -(-self._images // recipe.loop.batch)
         self._step = epochs_done * self._steps_per_epoch
         self._log = MetricsLog(run, epochs_done)
+        run.checkpoints.mkdir(parents=True, exist_ok=True)
         self._cost = {"seconds": 0.0, "training_seconds": 0.0}
         if epochs_done and self._cost_file.exists():
             self._cost |= read_json(self._cost_file)
