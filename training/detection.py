@@ -1,7 +1,6 @@
 """Trains an object detector: losses from the network itself, scores as COCO counts them."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import torch
 import typer
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 
 from training.augment import Augmentation
 from training.average_precision import average_precision
-from training.data.annotations import AnnotatedImage
 from training.datasets import Images, images_of
 from training.detection_data import (
     DetectionBatch,
@@ -22,7 +20,6 @@ from training.detection_data import (
     held_out_batches,
 )
 from training.detectors.registry import build_detector
-from training.errors import TrainingError
 from training.loop import Loop
 from training.optimisation import Average, build_optimiser
 from training.parts import build_accelerator, require_finite, seed_step
@@ -58,7 +55,6 @@ class DetectionTask:
     metric = "mAP50-95"
 
     def __init__(self, recipe: Recipe, images: Images, accelerator: Accelerator) -> None:
-        check_classes(images.train, recipe.data.classes)
         self.recipe, self.accelerator = recipe, accelerator
         classes, size, loop = recipe.data.classes, recipe.model.size, recipe.loop
         seed_step(loop.seed, 0)
@@ -129,18 +125,3 @@ class DetectionTask:
         images = batch.images.to(device).float() / 255
         targets = [{name: values.to(device) for name, values in target.items()} for target in batch.targets]
         return list(images.unbind()), targets
-
-
-def check_classes(images: Sequence[AnnotatedImage], classes: Sequence[str]) -> None:
-    """Every class needs an example.
-
-    Raises:
-        TrainingError: a class has none; the sentence names it.
-    """
-    counts = Counter(box.label for image in images for box in image.boxes)
-    for label in classes:
-        if not counts[label]:
-            raise TrainingError(
-                f"none of the {len(images)} training images has a box of the class '{label}': "
-                "add examples, or take it out of data.classes"
-            )

@@ -1,0 +1,42 @@
+"""The run folder: whose it is, and what a run may do to it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from training.errors import TrainingError
+from training.recipe import load_recipe
+from training.run import Run, prepare_folder, read_json, write_json
+
+
+def test_a_new_run_removes_what_a_finished_one_left_and_nothing_else(tmp_path: Path) -> None:
+    run = Run(load_recipe("mask-compact"), tmp_path)
+    (tmp_path / "checkpoints" / "step-00000003").mkdir(parents=True)
+    (tmp_path / "tensorboard").mkdir()
+    for name in ("summary.json", "metrics.jsonl", "best.safetensors", "notes.txt"):
+        (tmp_path / name).write_text("{}")
+    prepare_folder(run)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "recipe.json"]
+    assert read_json(tmp_path / "recipe.json")["name"] == "mask-compact"
+
+
+def test_only_the_length_of_a_run_may_change_when_it_is_resumed(tmp_path: Path) -> None:
+    recipe = load_recipe("mask-compact")
+    prepare_folder(Run(recipe, tmp_path))
+    longer = Run(load_recipe("mask-compact", changes={"loop.epochs": "99", "loop.workers": "0"}), tmp_path, resume=True)
+    prepare_folder(longer)
+    other = replace(longer, recipe=load_recipe("mask-compact", changes={"augment.zoom": "[1, 2]"}))
+    with pytest.raises(TrainingError, match=r"was begun with augment.zoom = \[0.5, 1.5\], not \[1.0, 2.0\]"):
+        prepare_folder(other)
+
+
+def test_json_is_written_whole_and_damage_is_named(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": [1, 2]})
+    assert read_json(tmp_path / "a.json") == {"b": [1, 2]}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    (tmp_path / "a.json").write_text('{"b": [1,')
+    with pytest.raises(TrainingError, match=r"a.json is damaged: "):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(TrainingError, match=r"there is no file .*b.json"):
+        read_json(tmp_path / "b.json")
