@@ -62,7 +62,7 @@ class TaskAligned:
     """The rule: a cell's value for an object is score^alpha * IoU^beta (equation 1), `candidates` cells for each."""
 
     candidates: int = 10
-    alpha: float = 0.5
+    alpha: float = 1.0
     beta: float = 6.0
 
     def __call__(self, scores: Tensor, boxes: Tensor, cells: Cells, objects: Objects) -> Assignment:

@@ -73,7 +73,7 @@ def test_it_has_at_most_450_thousand_weights_and_half_a_billion_multiplications(
 def test_it_learns_eight_images_by_heart() -> None:
     images, targets = rectangles(8)
     model = detector().train()
-    steps = 120
+    steps = 80
     optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
     for _ in range(steps):
@@ -83,7 +83,7 @@ def test_it_learns_eight_images_by_heart() -> None:
         schedule.step()
     with torch.inference_mode():
         seen = model.eval()(images)
-    # 24 objects; one may be missed, since steps are few.
+    # 24 objects; one may be missed, since steps are few and sums of floats differ between machines.
     assert sum(found(*pair) for pair in zip(seen, targets, strict=True)) >= 23
 
 

@@ -84,13 +84,12 @@ def test_an_object_alone_is_always_learnt_even_where_no_prediction_touches_it(
 def test_an_object_is_left_out_only_when_better_ones_took_its_cells(objects: Objects, seed: int) -> None:
     result = assigned(objects, seed, candidates=COUNT)
     overlap = pairwise_iou(objects.boxes, predictions(len(objects.boxes), seed)[1])
-    allowed = may_learn(CELLS, objects)
-    for image, row in enumerate(allowed):
-        for number, cells in enumerate(row):
-            mine = (result.object[image] == number) & result.positive[image]
-            lost = cells & ~mine
-            owners = result.object[image][lost]
-            assert bool((overlap[image, owners, lost] >= overlap[image, number, lost]).all())
+    numbers = torch.arange(objects.boxes.shape[1])[:, None]
+    mine = (result.object[:, None] == numbers) & result.positive[:, None]
+    lost = may_learn(CELLS, objects) & ~mine
+    assert bool(result.positive[lost.any(dim=1)].all())
+    owners = overlap.gather(1, result.object[:, None])
+    assert bool((owners >= overlap)[lost].all())
 
 
 def test_the_best_cell_is_to_score_its_overlap() -> None:
@@ -110,7 +109,8 @@ def test_an_image_is_assigned_alike_alone_and_in_a_batch(objects: Objects, seed:
         alone = Objects(objects.boxes[one], objects.labels[one], objects.present[one])
         result = TaskAligned()(scores[one], boxes[one], CELLS, alone)
         assert torch.equal(result.positive[0], together.positive[image])
-        assert torch.equal(result.quality[0], together.quality[image])
+        # The last digit of a power depends on whether a value falls into a vector or into its rest.
+        torch.testing.assert_close(result.quality[0], together.quality[image])
 
 
 def test_intersection_over_union_is_what_it_says() -> None:
