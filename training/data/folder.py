@@ -5,8 +5,7 @@ from pathlib import Path
 
 import typer
 
-from training.data.annotations import AnnotatedImage
-from training.data.faults import AnnotatedSet, box_counts
+from training.data.faults import AnnotatedSet
 from training.data.formats import read_set
 from training.data.splits import TrainValidation, with_splits
 from training.errors import TrainingError
@@ -29,26 +28,11 @@ def folder_splits(folder: Path, classes: Sequence[str], seed: int = 0) -> TrainV
         seed: of the split.
 
     Raises:
-        TrainingError: no known format, no usable image, a single image, or a class without a box to learn it from.
+        TrainingError: no known format, no usable image, or a single image.
     """
     found = read_set(folder, classes=classes)
     _tell_faults(folder, found)
-    splits = _splits(folder, found, seed)
-    for label, count in box_counts(_useful(splits.train), classes).items():
-        if count == 0:
-            raise TrainingError(
-                f"{folder}: no box shows the class '{label}' in the {len(splits.train)} images to train on: "
-                "add images, or leave it out of data.classes"
-            )
-    return splits
-
-
-def _useful(images: Sequence[AnnotatedImage]) -> list[AnnotatedImage]:
-    """The images with the boxes that are learnt from: difficult ones are not."""
-    return [
-        AnnotatedImage(image.file, image.width, image.height, tuple(box for box in image.boxes if not box.difficult))
-        for image in images
-    ]
+    return _splits(folder, found, seed)
 
 
 def _splits(folder: Path, found: AnnotatedSet, seed: int) -> TrainValidation:

@@ -52,7 +52,7 @@ class Renderer:
         return scene
 
 
-RENDERERS = {"masks": Renderer("training.render.scenes", "render_scene", version=1)}
+RENDERERS = {"masks": Renderer("training.render.scenes", "render_scene", version=2)}
 """By the name that a recipe says in `data.source`."""
 
 
@@ -70,12 +70,35 @@ def rendered_set(data: Data, split: Literal["train", "validation"], cache: Path)
     Raises:
         TrainingError: there is no such renderer, seeds reach those of validation, or a kept file is broken.
     """
-    folder = set_folder(data, cache) / split
-    seeds = split_seeds(data, split)
+    return render_folder(
+        data.source, (data.width, data.height), split_seeds(data, split), set_folder(data, cache) / split
+    )
+
+
+def render_folder(source: str, size: tuple[int, int], seeds: range, folder: Path) -> list[AnnotatedImage]:
+    """The images of some seeds, in their order, as a Pascal VOC set in `folder`; what is there is not rendered again.
+
+    Args:
+        source: the renderer's name.
+        size: width and height of an image in pixels.
+        seeds: 0 or more, each an image.
+        folder: gets `images/*.jpg` and `annotations/*.xml`.
+
+    Raises:
+        TrainingError: there is no such renderer, the folder cannot be written, or a kept file is broken.
+    """
+    renderer = _renderer(source)
     todo = [seed for seed in seeds if not _annotation(folder, seed).is_file()]
     if todo:
-        _render(partial(render_file, RENDERERS[data.source], folder, (data.width, data.height)), todo, data.source)
+        _render(partial(render_file, renderer, folder, size), todo, source)
     return _read(folder, seeds)
+
+
+def _renderer(source: str) -> Renderer:
+    renderer = RENDERERS.get(source)
+    if renderer is None:
+        raise TrainingError(f"data.source = '{source}': there is no such renderer; there are {', '.join(RENDERERS)}")
+    return renderer
 
 
 def set_folder(data: Data, cache: Path) -> Path:
@@ -84,12 +107,7 @@ def set_folder(data: Data, cache: Path) -> Path:
     Raises:
         TrainingError: there is no such renderer.
     """
-    renderer = RENDERERS.get(data.source)
-    if renderer is None:
-        raise TrainingError(
-            f"data.source = '{data.source}': there is no such renderer; there are {', '.join(RENDERERS)}"
-        )
-    parts = (data.source, renderer.version, data.seed, data.width, data.height)
+    parts = (data.source, _renderer(data.source).version, data.seed, data.width, data.height)
     return cache / f"{data.source}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}"
 
 

@@ -75,18 +75,6 @@ def test_faults_are_told(tmp_path: Path, images: list[AnnotatedImage], capsys: p
     assert f"and 5 more faults; `python -m training report {folder}` names all" in told
 
 
-def test_an_empty_class_is_named(tmp_path: Path, images: list[AnnotatedImage]) -> None:
-    folder = written(tmp_path / "voc", Format.VOC, images)
-    with pytest.raises(TrainingError, match="no box shows the class 'hat' in the 8 images to train on"):
-        folder_splits(folder, (*CLASSES, "hat"))
-
-
-def test_a_class_of_difficult_boxes_alone_cannot_be_learnt(tmp_path: Path) -> None:
-    images = [image(tmp_path / "source" / f"{number}.png", box(difficult=True)) for number in range(2)]
-    with pytest.raises(TrainingError, match="no box shows the class 'with_mask'"):
-        folder_splits(written(tmp_path / "voc", Format.VOC, images), ("with_mask",))
-
-
 @pytest.mark.parametrize(("count", "words"), [(1, "a single usable image"), (0, "no usable image")])
 def test_a_set_that_is_too_small_is_one_sentence(
     tmp_path: Path, images: list[AnnotatedImage], count: int, words: str
