@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from training.errors import TrainingError
@@ -35,7 +35,8 @@ def save_weights(network: nn.Module, file: Path, about: Mapping[str, str] | None
     # clones: tensors that share memory are refused by the format
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
     partial = file.with_name(f".{file.name}.partial")
-    save_file(tensors, partial, metadata={"format": "pt", **(about or {})})
+    # not `save_file`: its files can be read by their owner alone
+    partial.write_bytes(save(tensors, metadata={"format": "pt", **(about or {})}))
     _flush(partial)
     os.replace(partial, file)
 
