@@ -9,15 +9,20 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from tests.training.export.networks import Steep
 from training.__main__ import application
 from training.checkpoint import save_weights
 from training.data.annotations import AnnotatedImage, LabelledBox
 from training.data.voc import write_voc
 from training.detectors.registry import build_detector
 from training.errors import TrainingError
-from training.export.trained import load_run
+from training.export.graph import weights_in_half
+from training.export.pipeline import export_model
+from training.export.repository import Place
+from training.export.trained import Trained, load_run
 from training.recipe import load_recipe
 
 SUMMARY = {
@@ -128,6 +133,18 @@ def test_images_of_a_folder_prove_it_too_and_the_card_says_so(tmp_path: Path, mo
     assert "`photographs`: 16 images" in card
     assert "one set of images" in card
     assert str(tmp_path) not in card
+
+
+def test_weights_stay_whole_where_half_precision_changes_what_is_found(
+    tmp_path: Path, pictures: list[NDArray[np.uint8]]
+) -> None:
+    steep = Trained(load_recipe("mask-compact", changes={"model.size": "64"}), Steep(), {})
+    exported = export_model(steep, pictures, Place(tmp_path, "masks"), 0.5)
+    assert "has no equal" in exported.refused
+    assert not weights_in_half(onnx.load(exported.folder / "1" / "model.onnx"))
+    card = (exported.folder / "README.md").read_text()
+    assert "weights are stored in float32" in card
+    assert "Nothing: this network's run has no summary." in card
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
