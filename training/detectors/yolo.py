@@ -71,12 +71,27 @@ def _begin(run: Run, last: Path) -> int:
 
 def _check_images(images: Sequence[AnnotatedImage]) -> None:
     for image in images:
-        with Image.open(image.file) as header:
-            if header.getexif().get(_ORIENTATION, 1) != 1:
-                raise TrainingError(
-                    f"{image.file} is turned by its EXIF orientation, which ultralytics follows and annotations do "
-                    "not: store its pixels upright"
-                )
+        if _orientation(image.file) != 1:
+            raise TrainingError(
+                f"{image.file} is turned by its EXIF orientation, which ultralytics follows and annotations do not: "
+                "store its pixels upright"
+            )
+
+
+def _orientation(file: Path) -> int:
+    """Of EXIF; 1: upright.
+
+    Raises:
+        TrainingError: the file is missing or damaged.
+    """
+    exif = Image.Exif()
+    try:
+        with Image.open(file) as header:
+            exif.load(header.info.get("exif", b""))
+            header.verify()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise TrainingError(f"{file} is missing or damaged: {error}") from None
+    return int(exif.get(_ORIENTATION, 1))
 
 
 def _trainer(run: Run, images: Images, watch: Watch, last: Path) -> Any:

@@ -30,6 +30,7 @@ class Watch:
         self._end_to_end = bool(recipe.model.options.get("end_to_end"))
         self._accelerator = build_accelerator(recipe.loop)
         self._held_out = LetterboxedImages(images.validation, recipe.data.classes, recipe.model.size)
+        self._files = {image.file.name: image.file for image in images.train}
         self._images = len(images.train)
         self._steps_per_epoch = -(-self._images // recipe.loop.batch)
         self._step = epochs_done * self._steps_per_epoch
@@ -62,7 +63,7 @@ class Watch:
 
         Raises:
             Interrupted: stopped by Ctrl-C or SIGTERM.
-            TrainingError: a loss is not finite, or a batch does not fit into the GPU's memory.
+            TrainingError: a loss is not finite, an image is damaged, or a batch does not fit into the GPU's memory.
         """
         steps = self.loop.epochs * self._steps_per_epoch
         with Interruption() as interruption, Progress(steps, shown=True) as progress:
@@ -75,6 +76,7 @@ class Watch:
             def epoch_end(trainer: Any) -> None:
                 progress.say(self._finish_epoch(trainer))
 
+            trainer.add_callback("on_train_start", self._check_images)
             trainer.add_callback("on_train_epoch_start", self._start_epoch)
             trainer.add_callback("on_train_batch_start", self._check_batch)
             trainer.add_callback("on_train_batch_end", batch_end)
@@ -114,6 +116,13 @@ class Watch:
 
     def _start_epoch(self, trainer: Any) -> None:
         self._epoch_begun = time.monotonic()
+
+    def _check_images(self, trainer: Any) -> None:
+        """What ultralytics cannot read it leaves out without a word."""
+        read = {Path(file).name for file in trainer.train_loader.dataset.im_files}
+        for name, file in self._files.items():
+            if name not in read:
+                raise TrainingError(f"{file} is damaged: ultralytics cannot read it")
 
     def _check_batch(self, trainer: Any) -> None:
         if trainer.batch_size != self.loop.batch:  # ultralytics halves it, and begins the epoch again

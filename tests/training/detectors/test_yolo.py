@@ -134,6 +134,14 @@ def test_a_photograph_that_ultralytics_would_turn_is_refused(tmp_path: Path) -> 
         train_yolo(Run(recipe(), tmp_path / "run", data=turned))
 
 
+def test_a_damaged_image_is_named(tmp_path: Path) -> None:
+    damaged = squares_folder(tmp_path / "damaged", 4, 2)
+    file = sorted((damaged / "images").iterdir())[1]
+    file.write_bytes(file.read_bytes()[:-400])
+    with pytest.raises(TrainingError, match=rf"{file.name} is missing or damaged"):
+        train_yolo(Run(recipe(), tmp_path / "run", data=damaged))
+
+
 def test_two_processes_are_refused(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match="a YOLO is trained in one process"):
