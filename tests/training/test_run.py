@@ -22,13 +22,14 @@ def test_a_new_run_removes_what_a_finished_one_left_and_nothing_else(tmp_path: P
 
 
 def test_only_the_length_of_a_run_may_change_when_it_is_resumed(tmp_path: Path) -> None:
-    recipe = load_recipe("mask-compact")
-    prepare_folder(Run(recipe, tmp_path))
-    longer = Run(load_recipe("mask-compact", changes={"loop.epochs": "99", "loop.workers": "0"}), tmp_path, resume=True)
-    prepare_folder(longer)
-    other = replace(longer, recipe=load_recipe("mask-compact", changes={"augment.zoom": "[1, 2]"}))
+    def run(zoom: str, **loop: str) -> Run:
+        changes = {"augment.zoom": zoom, **{f"loop.{field}": value for field, value in loop.items()}}
+        return Run(load_recipe("mask-compact", changes=changes), tmp_path)
+
+    prepare_folder(run("[0.5, 1.5]"))
+    prepare_folder(replace(run("[0.5, 1.5]", epochs="999", workers="0"), resume=True))
     with pytest.raises(TrainingError, match=r"was begun with augment.zoom = \[0.5, 1.5\], not \[1.0, 2.0\]"):
-        prepare_folder(other)
+        prepare_folder(replace(run("[1, 2]"), resume=True))
 
 
 def test_json_is_written_whole_and_damage_is_named(tmp_path: Path) -> None:
