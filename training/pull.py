@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -115,14 +116,24 @@ def pull(request: Request, watch: Watch = lambda here, total: None) -> Pulled:
         check(file, wanted, str(file))
     build = _yolo if source.publisher == "ultralytics" else _torchvision
     detector, labels = build(source, file, request.size)
-    single = isinstance(detector, KnownClasses) and isinstance(detector.detector, FasterRCNN)
-    model = export_graph(detector, request.size, batched=not single, facts={"licence": source.licence})
-    proofs = prove(detector, model, _photographs(request.size), own_detections(detector), request.threshold)
+    model, proofs = _proven(detector, request)
     precisions = dict.fromkeys(proof.precision for proof in reversed(proofs))  # the fastest first
     interface = Interface(request.place.name, labels, request.threshold, tuple(precisions), source.licence)
     digits = checksum(file)
     folder = write_model(request.place, interface, model, _card(request, interface, digits, proofs))
     return Pulled(folder, file, digits, labels, proofs)
+
+
+def _proven(detector: nn.Module, request: Request) -> tuple[onnx.ModelProto, list[Parity]]:
+    """The graph with weights in half precision, or in float32 where the smaller ones change what is found."""
+    single = isinstance(detector, KnownClasses) and isinstance(detector.detector, FasterRCNN)
+    own, pictures, facts = own_detections(detector), _photographs(request.size), {"licence": request.source.licence}
+    model = export_graph(detector, request.size, batched=not single, facts=facts)
+    try:
+        return model, prove(detector, model, pictures, own, request.threshold)
+    except TrainingError:
+        model = export_graph(detector, request.size, batched=not single, half=False, facts=facts)
+    return model, prove(detector, model, pictures, own, request.threshold)
 
 
 def _yolo(source: Source, file: Path, size: int) -> tuple[nn.Module, tuple[str, ...]]:
