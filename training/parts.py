@@ -26,9 +26,12 @@ def build_accelerator(loop: recipe.Loop) -> Accelerator:
     Raises:
         TrainingError: this device does not compute in that precision.
     """
+    no_gpu = not torch.accelerator.is_available()
+    if no_gpu and loop.precision == "fp16":  # accelerate would compute in float32 and say nothing
+        raise TrainingError("loop.precision = 'fp16' needs a GPU; a CPU computes in 'no' or 'bf16'")
     try:
         # told that there is no GPU, accelerate joins the processes; else each would believe to be alone
-        return Accelerator(mixed_precision=loop.precision, cpu=not torch.accelerator.is_available())
+        return Accelerator(mixed_precision=loop.precision, cpu=no_gpu)
     except ValueError as error:
         raise TrainingError(f"loop.precision = {loop.precision!r}: {error}") from None
 

@@ -37,6 +37,12 @@ def test_finite_losses_come_back_as_numbers() -> None:
     assert require_finite({"boxes": torch.tensor(1.5, requires_grad=True)}, 0, ()) == {"boxes": 1.5}
 
 
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has a GPU, which can")
+def test_half_precision_needs_a_gpu() -> None:
+    with pytest.raises(TrainingError, match=r"loop.precision = 'fp16' needs a GPU"):
+        build_accelerator(Loop(epochs=1, batch=1, precision="fp16"))
+
+
 def test_the_first_interrupt_is_a_flag_and_the_second_stops() -> None:
     accelerator = build_accelerator(Loop(epochs=1, batch=1))
     before = signal.getsignal(signal.SIGINT)
