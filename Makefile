@@ -34,7 +34,7 @@ check: $(VENV)/.dev  ## format, lint, types, import rules, contracts, tree rules
 	$(VENV)/bin/lint-imports
 	$(PY) protos/generate.py --check
 	$(PY) protos/check_compatibility.py
-	$(PY) -m pytest -q tests/frame/test_rules.py
+	$(PY) -m pytest -q tests/frame/test_rules.py tests/frame/test_weights.py
 
 test: $(VENV)/.dev  ## every test (ARGS="-k queue" for some)
 	$(PY) -m pytest $(ARGS)
