@@ -27,8 +27,8 @@ REMOVED = 40
 
 def throughput(figures: Figures) -> None:
     rates = measure(MODELS, "mask_detector", frame(ROOT / "docs" / "images" / "crowd.jpg"))
-    served, bare = median(rates["served"]), median(rates["bare"])
-    figures.at_least("JPEG 1280x720 in, boxes out: service to bare loop", served / bare, 0.85, images_per_s=rates)
+    served, *bare = (median(rates[arm]) for arm in ("served", "bare 1", "bare 8"))
+    figures.at_least("JPEG 1280x720 in, boxes out: service to bare loop", served / max(bare), 0.85, images_per_s=rates)
 
 
 def video(figures: Figures) -> None:

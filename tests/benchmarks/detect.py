@@ -1,9 +1,10 @@
 """What serving costs a small detector: JPEG in, boxes out, beside a bare loop of decoder, letterbox and engine.
 
-`python -m tests.benchmarks.detect REPOSITORY MODEL` prints one JSON line: images/s of both arms in each of five
-interleaved rounds. The bare loop runs in a process of its own, in two threads, each with a session of one thread opened
-by the runtime's own code, so with the same engine and precision; it neither parses requests nor suppresses boxes. The
-served arm is asked by this process, a load generator that shares the machine with the server.
+`python -m tests.benchmarks.detect REPOSITORY MODEL PICTURE` prints one JSON line: images/s of every arm in each of five
+interleaved rounds. The bare loops run in a process of their own, in two threads that share a session of two, opened
+by the runtime's own code, so with the same engine and precision: while one thread computes, the other decodes. They
+compute one image at a time, or eight, and neither parse requests nor suppress boxes. (Two sessions of one thread each
+were slower.) The served arm is asked by this process, a load generator that shares the machine with the server.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import sys
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 import cv2
 import grpc
@@ -45,8 +46,8 @@ def frame(path: Path) -> bytes:
 def measure(
     repository: Path, model: str, jpeg: bytes, rounds: int = ROUNDS, seconds: float = SECONDS
 ) -> dict[str, list[float]]:
-    """Images/s of the arms `served` and `bare` in every round."""
-    found: dict[str, list[float]] = {"bare": [], "served": []}
+    """Images/s of the arms `served`, `bare 1` and `bare 8` in every round."""
+    found: dict[str, list[float]] = {"bare 1": [], "bare 8": [], "served": []}
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe()
     bare = context.Process(target=_bare_loop, args=(theirs, repository / model, jpeg), daemon=True)
@@ -55,8 +56,9 @@ def measure(
     try:
         with server_process("services.detector", *arguments) as server:
             for number in range(rounds):
-                pipe.send(seconds)
-                found["bare"].append(round(float(pipe.recv()), 1))
+                for batch in (1, 8):
+                    pipe.send((seconds, batch))
+                    found[f"bare {batch}"].append(round(float(pipe.recv()), 1))
                 found["served"].append(round(asyncio.run(_served(server.grpc_address, model, jpeg, seconds)), 1))
                 sys.stderr.write(f"round {number + 1}: { {name: rates[-1] for name, rates in found.items()} }\n")
     finally:
@@ -90,18 +92,21 @@ def _bare_loop(pipe: Connection, folder: Path, jpeg: bytes) -> None:
     cv2.setNumThreads(1)
     config = finish_config(read_config(folder), folder)
     file = folder / "1" / "model.onnx"
-    backends = [OnnxBackend(config, file, Placement("bare", "CPU"), threads=1) for _ in range(THREADS)]
+    backend = OnnxBackend(config, file, Placement("bare", "CPU"), threads=THREADS)
+    turn = Lock()
     while True:
-        seconds = pipe.recv()
+        seconds, batch = pipe.recv()
         counts = [0] * THREADS
         start = time.monotonic()
 
-        def work(number: int, ends: float, counts: list[int]) -> None:
+        def work(number: int, batch: int, ends: float, counts: list[int]) -> None:
             while time.monotonic() < ends:
-                _once(backends[number], config, jpeg)
-                counts[number] += 1
+                request = _request(config, jpeg, batch)
+                with turn:
+                    backend.infer([request])
+                counts[number] += batch
 
-        threads = [Thread(target=work, args=(number, start + seconds, counts)) for number in range(THREADS)]
+        threads = [Thread(target=work, args=(number, batch, start + seconds, counts)) for number in range(THREADS)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -109,13 +114,15 @@ def _bare_loop(pipe: Connection, folder: Path, jpeg: bytes) -> None:
         pipe.send(sum(counts) / (time.monotonic() - start))
 
 
-def _once(backend: OnnxBackend, config: ModelConfig, jpeg: bytes) -> None:
-    """One image: decoded at the smallest fraction that holds the letterbox, as the server does."""
+def _request(config: ModelConfig, jpeg: bytes, batch: int) -> InferRequest:
+    """One batch, each image decoded at the smallest fraction that holds the letterbox, as the server does."""
     spec = config.inputs[0]
     height, width = spec.shape[-3:-1]
-    pixels = simplejpeg.decode_jpeg(jpeg, "RGB", min_width=width, min_factor=2)
-    boxed, _ = letterbox(np.asarray(pixels), width, height)
-    backend.infer([InferRequest(config.name, {spec.name: boxed[None]})])
+    boxed = []
+    for _ in range(batch):
+        pixels = simplejpeg.decode_jpeg(jpeg, "RGB", min_width=width, min_factor=2)
+        boxed.append(letterbox(np.asarray(pixels), width, height)[0])
+    return InferRequest(config.name, {spec.name: np.stack(boxed)})
 
 
 if __name__ == "__main__":
