@@ -97,7 +97,7 @@ def render_folder(source: str, size: tuple[int, int], seeds: range, folder: Path
 def _renderer(source: str) -> Renderer:
     renderer = RENDERERS.get(source)
     if renderer is None:
-        raise TrainingError(f"data.source = '{source}': there is no such renderer; there are {', '.join(RENDERERS)}")
+        raise TrainingError(f"there is no renderer '{source}'; there are {', '.join(RENDERERS)}")
     return renderer
 
 

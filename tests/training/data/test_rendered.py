@@ -83,5 +83,5 @@ def test_what_an_image_depends_on_is_in_the_folders_name(tmp_path: Path) -> None
 
 
 def test_an_unknown_renderer_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"data\.source = 'dogs': there is no such renderer; there are masks"):
+    with pytest.raises(TrainingError, match="there is no renderer 'dogs'; there are masks"):
         rendered_set(data(source="dogs"), "train", tmp_path)
