@@ -1,9 +1,12 @@
 """The frames of one stream, of which only the newest waits while another one is analysed.
 
+While an answer is on its way two may wait: its reader may have sent the next frame before it is written to its end.
+
 It decides what is dropped and what a well-formed stream is. It ignores what frames show.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Self
@@ -39,16 +42,17 @@ async def read_start(messages: Messages) -> detector_pb2.DetectStreamStart | Non
 
 
 class LatestFrames:
-    """Reads a stream as fast as it comes; iterating gives the newest frame that has come.
+    """Reads a stream as fast as it comes; iterating gives the frames that were not dropped, in order.
 
+    Whoever keeps two frames unanswered at most loses none, as long as `answered` is called before each answer is sent.
     What is wrong with the stream is raised when everything before it has been given. Use it as a context: reading ends
     with it.
     """
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
-        self._waiting: detector_pb2.VideoFrame | None = None
-        self._count = 0
+        self._waiting: deque[tuple[int, detector_pb2.VideoFrame]] = deque()
+        self._analysing = False
         self._dropped = 0
         self._news = asyncio.Event()
 
@@ -65,25 +69,35 @@ class LatestFrames:
         return self
 
     async def __anext__(self) -> Frame:
-        while self._waiting is None and not self._reading.done():
+        while not self._waiting and not self._reading.done():
             self._news.clear()
             await self._news.wait()
-        if self._waiting is None:
+        if not self._waiting:
             self._reading.result()
             raise StopAsyncIteration
-        frame = Frame(self._count - 1, self._waiting.image, self._waiting.time_us, self._dropped)
-        self._waiting, self._dropped = None, 0
+        index, message = self._waiting.popleft()
+        frame = Frame(index, message.image, message.time_us, self._dropped)
+        self._analysing, self._dropped = True, 0
         return frame
 
+    def answered(self) -> None:
+        """The last frame given is analysed, and its answer is about to be sent."""
+        self._analysing = False
+
     async def _read(self) -> None:
-        latest_us = 0
+        latest_us = index = 0
         async for message in self._messages:
-            frame = _checked(message, self._count, latest_us)
+            frame = _checked(message, index, latest_us)
             latest_us = frame.time_us
-            self._dropped += self._waiting is not None
-            self._waiting = frame
-            self._count += 1
+            self._waiting.append((index, frame))
+            self._drop()
             self._news.set()
+            index += 1
+
+    def _drop(self) -> None:
+        while len(self._waiting) > (1 if self._analysing else 2):
+            self._waiting.popleft()
+            self._dropped += 1
 
 
 def _checked(message: detector_pb2.DetectStreamRequest, index: int, latest_us: int) -> detector_pb2.VideoFrame:

@@ -50,7 +50,9 @@ class DetectorServicer(detector_pb2_grpc.DetectorServiceServicer):
         video = Video(self._objects, model, read_start_options(start, model))
         async with LatestFrames(messages) as frames:
             async for frame in frames:
-                yield await video.answer(frame, TypedCall(self._engine, context))
+                response = await video.answer(frame, TypedCall(self._engine, context))
+                frames.answered()
+                yield response
 
 
 def register(server: grpc.aio.Server, context: ServiceContext) -> Sequence[str]:

@@ -88,10 +88,23 @@ async def test_while_one_is_analysed_the_newest_waits_and_the_others_are_counted
         assert seen(await anext(frames)) == (4, 3, 0)
 
 
+async def test_while_an_answer_is_on_its_way_two_may_wait(source: Source) -> None:
+    """Else who sends the next frame on getting an answer would lose one: it may come before the write has ended."""
+    async with LatestFrames(source) as frames:
+        source.put(frame(0))
+        await anext(frames)
+        source.put(frame(1))
+        await source.waits.wait()
+        frames.answered()
+        source.put(frame(2))
+        await source.waits.wait()
+        assert [seen(await anext(frames)) for _ in range(2)] == [(1, 1, 0), (2, 2, 0)]
+
+
 async def test_what_waits_when_the_client_ends_the_stream_is_still_given(source: Source) -> None:
     source.put(frame(0), frame(1), None)
     async with LatestFrames(source) as frames:
-        assert [seen(given) async for given in frames] == [(1, 1, 1)]
+        assert [seen(given) async for given in frames] == [(0, 0, 0), (1, 1, 0)]
 
 
 @pytest.mark.parametrize(
