@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.classical.haar import Detection
+from training.data.sheet import save_png, sheet
 from training.errors import TrainingError
 
 JPEG_QUALITY = 95
@@ -38,6 +39,7 @@ def write_crops(folder: Path, kept: Sequence[Detection], into: Path) -> list[Pat
 
 
 def _read(file: Path) -> NDArray[np.uint8]:
+    """Blue, green and red, turned upright as EXIF says: the cascade searched it so."""
     pixels = cv2.imread(str(file))
     if pixels is None:
         raise TrainingError(f"{file}: can be read no more")
@@ -48,12 +50,8 @@ def _side(detection: Detection) -> int:
     return detection.edges[2] - detection.edges[0] if detection.edges else 0
 
 
-def draw_smallest(files: Sequence[Path], sheet: Path) -> None:
-    """The first crops in rows, each scaled to the same size, as a PNG."""
+def draw_smallest(files: Sequence[Path], page: Path) -> None:
+    """The first crops in rows, each scaled to the same size, as a PNG; nothing where there is none."""
     shown = [cv2.resize(_read(file), (_CELL, _CELL), interpolation=cv2.INTER_AREA) for file in files[:_SHOWN]]
-    rows = -(-len(shown) // _COLUMNS)
-    canvas = np.full((max(1, rows) * _CELL, _COLUMNS * _CELL, 3), 255, np.uint8)
-    for number, cell in enumerate(shown):
-        top, left = number // _COLUMNS * _CELL, number % _COLUMNS * _CELL
-        canvas[top : top + _CELL, left : left + _CELL] = cell
-    cv2.imwrite(str(sheet), canvas)
+    if shown:
+        save_png(page, sheet([np.asarray(cell[..., ::-1], np.uint8) for cell in shown], _COLUMNS))

@@ -78,7 +78,7 @@ def haar_sweep(  # noqa: PLR0913 - each is an option of the command
         kept = [each for each in detections if each.setting == wanted]
         files = cutting.write_crops(folder, kept, crops)
         cutting.draw_smallest(files, out / "smallest.png")
-        typer.echo(f"{len(files)} faces in {crops}; the smallest in {out / 'smallest.png'}")
+        typer.echo(f"{len(files)} faces in {crops}" + (f"; the smallest in {out / 'smallest.png'}" if files else ""))
     typer.echo(f"tables and curves: {out / 'sweep.csv'}, {out / 'sweep.png'}")
 
 
