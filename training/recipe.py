@@ -31,10 +31,11 @@ class Data(_Table):
     """The data set: a renderer's, or that of a folder given by `--data`.
 
     Attributes:
-        source: a renderer's name, e.g. "masks", or "folder" when the data comes from outside.
+        source: a renderer's name, e.g. "masks", "digits", or "folder" when the data comes from outside.
         classes: labels, in the order of their numbers.
         train, validation: images of each split that a renderer makes.
         width, height: pixels of a rendered image.
+        channels: 3 for colour, 1 for grey.
         seed: of the first training image; validation images are made from seeds that training never reaches.
     """
 
@@ -44,11 +45,18 @@ class Data(_Table):
     validation: Positive
     width: Positive = 416
     height: Positive = 416
+    channels: Literal[1, 3] = 3
     seed: int = 1
 
 
 class Model(_Table):
-    """The network: its name in `training.detectors`, the side of its square input in pixels, its own options."""
+    """The network: its name in `training.detectors`, `training.generators` or `training.judges`, its options.
+
+    Attributes:
+        size: side in pixels of the square image that it takes or makes.
+        weights: a file to start from.
+        options: the network's own.
+    """
 
     name: str
     size: Positive
@@ -80,6 +88,7 @@ class Loop(_Table):
         clip_norm: most length of the gradient; 0: as it is.
         workers: processes that prepare images.
         evaluate_every: epochs.
+        save_every: epochs from one checkpoint to the next; the last epoch is always saved.
     """
 
     epochs: Positive
@@ -91,10 +100,66 @@ class Loop(_Table):
     clip_norm: NotNegative = 0.0
     workers: Count = 2
     evaluate_every: Positive = 1
+    save_every: Positive = 1
+
+
+class Adversarial(_Table):
+    """How two players are trained against each other. All of it acts in `training.adversarial`.
+
+    Attributes:
+        loss: of both players, by the name of `training.adversarial.losses`.
+        real_label, fake_label: what the critic is to say of real and of made images, under "non-saturating" and
+            "least-squares"; 0.9 and 0 is one-sided smoothing, 0.9 and 0.1 two-sided.
+        label_switching: share of a batch whose labels are exchanged for the critic.
+        instance_noise: deviation of the noise on all images that the critic sees, in units of -1..1, at the first step;
+            falls linearly to 0 at `noise_until`, a share of all steps.
+        gradient_penalty: weight of WGAN-GP's penalty.
+        r1, r2: weights of the gradient penalties at real and at made images.
+        penalty_every: steps from one computation of the penalties to the next; their weight grows as much.
+        clip_weights: most size of a critic's weight, as in the first WGAN; 0: any.
+        critic_steps, generator_steps: updates of each player in one step of the loop.
+        balance: "fixed", or "dynamic": whoever is far ahead waits (`training.adversarial.balance`).
+        critic_rate: the critic's learning rate as a share of the generator's.
+        augment: differentiable augmentation of whatever the critic sees.
+        class_weight: of the class losses, for models with classes.
+        watch: what to do once the players have fallen apart: "stop" with a sentence, "roll-back" to the best
+            checkpoint with half the learning rate, or "note" it and go on, for rows that are to show a failure.
+    """
+
+    loss: Literal["non-saturating", "least-squares", "wasserstein", "hinge", "relativistic"]
+    real_label: Annotated[float, Field(gt=0.5, le=1)] = 0.9
+    fake_label: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    label_switching: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    instance_noise: NotNegative = 0.0
+    noise_until: Share = 1.0
+    gradient_penalty: NotNegative = 0.0
+    r1: NotNegative = 0.0
+    r2: NotNegative = 0.0
+    penalty_every: Positive = 1
+    clip_weights: NotNegative = 0.0
+    critic_steps: Positive = 1
+    generator_steps: Positive = 1
+    balance: Literal["fixed", "dynamic"] = "fixed"
+    critic_rate: Scale = 1.0
+    augment: tuple[Literal["colour", "translation", "cutout"], ...] = ()
+    class_weight: NotNegative = 1.0
+    watch: Literal["stop", "roll-back", "note"] = "stop"
+
+
+class Judge(_Table):
+    """What scores the images of a generator: a classifier that was trained on real ones.
+
+    Attributes:
+        recipe: of the classifier; it is trained first where no run of it is there yet.
+        images: generated for a score.
+    """
+
+    recipe: str
+    images: Positive = 1000
 
 
 class Augment(_Table):
-    """How training images are varied; `training.augment` says exactly what each does.
+    """How a detector's training images are varied; `training.augment` says exactly what each does.
 
     Attributes:
         flip: share of images mirrored.
@@ -121,6 +186,8 @@ class Recipe(_Table):
         name: the file's name without its ending.
         title: one line for people.
         source: where the experiment is described.
+        adversarial: for a generator, else None.
+        judge: what scores a generator; without one it is scored by nothing.
         paper: what the paper reports, for the table beside our values.
     """
 
@@ -132,6 +199,8 @@ class Recipe(_Table):
     optimiser: Optimiser
     loop: Loop
     augment: Augment = Augment()
+    adversarial: Adversarial | None = None
+    judge: Judge | None = None
     paper: dict[str, str | float] = {}
 
 
