@@ -3,8 +3,9 @@
 import sys
 
 from tests.acceptance.detection_classical import cards, curves, speed
+from tests.acceptance.detection_parity import parity
 from tests.acceptance.detection_service import alerts, identities, throughput, video
-from tests.acceptance.detection_training import conversion, heldout, parity, smoke, starter
+from tests.acceptance.detection_training import conversion, heldout, smoke, starter
 from tests.acceptance.figures import Section, run_sections
 
 SECTIONS: dict[str, Section] = {

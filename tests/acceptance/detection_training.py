@@ -1,7 +1,6 @@
 """Training and its data: the smoke run, the starter recipes, held-out scores, parity, conversion."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -133,24 +132,6 @@ def _draw(
     file.parent.mkdir(parents=True, exist_ok=True)
     save_png(file, sheet(cells, 5))
     sys.stderr.write(f"{SHOWN} pictures with what was found: {file}\n")
-
-
-def parity(figures: Figures) -> None:
-    """A run is exported; `export` itself compares 50 images and fails where they differ. Smoke runs where none is."""
-    with TemporaryDirectory() as folder:
-        for recipe in STARTERS:
-            run = ROOT / "build" / "runs" / recipe
-            if not (run / "summary.json").is_file():
-                run = Path(folder) / recipe
-                command(recipe, "--smoke", "--out", str(run))
-            _, printed = command("export", str(run), "--into", f"{folder}/models", "--name", recipe.replace("-", "_"))
-            for engine, precision, count, iou, score in re.findall(
-                r"(\w+), (\w+): (\d+) detections .* \(least IoU ([\d.]+), scores within ([\d.]+)\)", printed
-            ):
-                if precision == "f32":
-                    name = f"{run.name} in {engine}, {count} detections"
-                    figures.at_least(f"{name}: least IoU", float(iou), 0.99)
-                    figures.at_most(f"{name}: largest difference of scores", float(score), 0.01)
 
 
 def conversion(figures: Figures) -> None:
