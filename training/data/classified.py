@@ -30,7 +30,7 @@ class ClassifiedImages:
         count = len(self.pixels)
         if self.pixels.ndim != 4 or self.labels.shape != (count,) or len(self.names) != count:
             raise TrainingError(
-                f"images {self.pixels.shape}, labels {self.labels.shape} and {len(self.names)} names do not fit together"
+                f"images {self.pixels.shape}, labels {self.labels.shape} and {len(self.names)} names do not fit"
             )
 
     def __len__(self) -> int:

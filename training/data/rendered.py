@@ -7,33 +7,26 @@ recipes' seeds and numbers are.
 
 import hashlib
 import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from training.data.annotations import AnnotatedImage, LabelledBox
 from training.data.faults import Findings
+from training.data.processes import in_processes
 from training.data.voc import VocReader, voc_xml
 from training.errors import TrainingError
 from training.recipe import Data
 
 VALIDATION_OFFSET = 2**30
 JPEG_QUALITY = 95
-ALONE = 8
-"""Images up to which other processes take longer to start than they save."""
 
 Scene = Callable[[int, int, int], tuple[NDArray[np.uint8], tuple[LabelledBox, ...]]]
 
@@ -90,7 +83,8 @@ def render_folder(source: str, size: tuple[int, int], seeds: range, folder: Path
     renderer = _renderer(source)
     todo = [seed for seed in seeds if not _annotation(folder, seed).is_file()]
     if todo:
-        _render(partial(render_file, renderer, folder, size), todo, source)
+        for _ in in_processes(partial(render_file, renderer, folder, size), todo, f"rendering {source}"):
+            pass
     return _read(folder, seeds)
 
 
@@ -159,35 +153,3 @@ def _read(folder: Path, seeds: range) -> list[AnnotatedImage]:
     images = folder / "images"
     read = (reader.read(_annotation(folder, seed), lambda name, _: images / name) for seed in seeds)
     return [image for image in read if image]
-
-
-def _render(render: Callable[[int], None], seeds: Sequence[int], source: str) -> None:
-    """Render scenes in as many processes as there are processors, and show how far it is."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            for _ in progress.track(_rendered(render, seeds), total=len(seeds), description=f"rendering {source}"):
-                pass
-    except OSError as error:
-        raise TrainingError(f"rendering {source}: {error}") from None
-    except BrokenProcessPool:
-        raise TrainingError(f"rendering {source}: a process was killed; started again, it goes on there") from None
-
-
-def _rendered(render: Callable[[int], None], seeds: Sequence[int]) -> Iterator[None]:
-    workers = min(len(seeds) // ALONE, os.cpu_count() or 1)
-    if workers < 2:
-        yield from map(render, seeds)
-        return
-    # Spawned, because forking a process that runs threads (torch's, OpenCV's) may stop the child for ever.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
-        try:
-            yield from pool.map(render, seeds)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """One thread for each process; Ctrl-C is the parent's to handle."""
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

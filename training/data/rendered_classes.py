@@ -1,0 +1,153 @@
+"""Images with classes that a recipe's renderer makes: rendered once, kept as one file, read back from then on.
+
+An image is a function of its seed, its size and its class. The seeds are those of `training.data.rendered`, so no image
+that a model is checked with was ever trained on.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, cast
+from zipfile import BadZipFile
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.classified import ClassifiedImages, ClassifiedSplits
+from training.data.processes import in_processes
+from training.data.rendered import split_seeds
+from training.data.scene_classes import scene_class
+from training.errors import TrainingError
+from training.recipe import Data
+
+CHUNK = 8
+"""Images handed to a process at once; one takes some milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRenderer:
+    """Where a renderer is, `version` to be raised when it gives other pixels for a seed.
+
+    Attributes:
+        module, function: (seed, width, height, class) to RGB pixels; of a scene (seed, width, height) to RGB pixels and
+            boxes, which say the scene's class.
+        kinds: the name in `module` of the classes that it can be asked for; "" for scenes.
+    """
+
+    module: str
+    function: str
+    version: int
+    kinds: str = ""
+
+    def load(self, name: str) -> Any:
+        """Something of the module, imported only now."""
+        return getattr(import_module(self.module), name)
+
+
+RENDERERS = {
+    "fruits": ClassRenderer("training.render.fruits", "render_fruit", version=1, kinds="FRUITS"),
+    "animals": ClassRenderer("training.render.animals", "render_quadruped", version=1, kinds="QUADRUPEDS"),
+    "construction": ClassRenderer("training.render.construction", "render_construction", version=1),
+}
+"""By the name that a recipe says in `data.source`."""
+
+
+def rendered_splits(data: Data, cache: Path) -> ClassifiedSplits:
+    """Both splits; what is not in `cache` is rendered first.
+
+    Image i of a split is of class i modulo their number; a scene's class follows from what is in it.
+
+    Args:
+        data: source, classes, numbers, size, channels and seed of the images.
+        cache: the folder that keeps all rendered sets, each split as one .npz, written whole or not at all.
+
+    Raises:
+        TrainingError: there is no such renderer or class, seeds reach those of validation, or a kept file is broken.
+    """
+    if data.source not in RENDERERS:
+        raise TrainingError(f"there is no renderer '{data.source}'; there are {', '.join(RENDERERS)}")
+    renderer = RENDERERS[data.source]
+    known = tuple(renderer.load(renderer.kinds)) if renderer.kinds else data.classes
+    for label in data.classes:
+        if label not in known:
+            raise TrainingError(f"data.classes: '{data.source}' have no class '{label}'; there are {', '.join(known)}")
+    return ClassifiedSplits(_split(data, "train", cache), _split(data, "validation", cache))
+
+
+def draw(data: Data, item: tuple[int, int]) -> tuple[NDArray[np.uint8], int]:
+    """One image and the number of its class.
+
+    Args:
+        data: as for `rendered_splits`.
+        item: the image's number in its split, and its seed.
+
+    Returns:
+        uint8 (height, width, channels), and 0..len(data.classes)-1.
+    """
+    number, seed = item
+    renderer = RENDERERS[data.source]
+    render = renderer.load(renderer.function)
+    if renderer.kinds:
+        label = number % len(data.classes)
+        pixels = render(seed, data.width, data.height, data.classes[label])
+    else:
+        pixels, boxes = render(seed, data.width, data.height)
+        label = scene_class(boxes, data.classes)
+    return in_channels(pixels, data.channels), label
+
+
+def in_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """RGB (height, width, 3) or grey (height, width) as uint8 (height, width, channels), channels being 1 or 3."""
+    if pixels.ndim == 2:
+        return np.repeat(pixels[:, :, None], channels, axis=2)
+    return pixels if channels == 3 else cast("NDArray[np.uint8]", cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None])
+
+
+def _split(data: Data, split: Literal["train", "validation"], cache: Path) -> ClassifiedImages:
+    seeds = split_seeds(data, split)
+    file = _file(data, seeds, cache)
+    pixels, labels = _kept(file) if file.is_file() else _rendered(data, seeds, file)
+    return ClassifiedImages(pixels, labels, data.classes, [f"seed {seed}" for seed in seeds])
+
+
+def _file(data: Data, seeds: range, cache: Path) -> Path:
+    """Where a split stays: the name has a hash of all that its pixels depend on."""
+    version = RENDERERS[data.source].version
+    parts = (version, data.classes, seeds.start, len(seeds), data.width, data.height, data.channels)
+    return cache / f"{data.source}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}.npz"
+
+
+def _rendered(data: Data, seeds: range, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    pixels = np.empty((len(seeds), data.height, data.width, data.channels), np.uint8)
+    labels = np.empty(len(seeds), np.int64)
+    drawn: Iterable[tuple[NDArray[np.uint8], int]] = in_processes(
+        partial(draw, data), list(enumerate(seeds)), f"rendering {data.source}", CHUNK
+    )
+    for number, (image, label) in enumerate(drawn):
+        pixels[number], labels[number] = image, label
+    _keep(file, pixels, labels)
+    return pixels, labels
+
+
+def _keep(file: Path, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    part = file.with_name(f".{file.stem}.{os.getpid()}.npz")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(part, pixels=pixels, labels=labels)
+        part.replace(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise TrainingError(f"{file}: {error.strerror}") from None
+
+
+def _kept(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    try:
+        with np.load(file, allow_pickle=False) as found:
+            return found["pixels"], found["labels"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise TrainingError(f"{file} is damaged ({error}): remove it, and it is rendered again") from None
