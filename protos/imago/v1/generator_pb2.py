@@ -25,39 +25,39 @@ _sym_db = _symbol_database.Default()
 from imago.v1 import image_pb2 as imago_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18imago/v1/generator.proto\x12\x08imago.v1\x1a\x14imago/v1/image.proto\"M\n\x0cLatentVector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\r\n\x05space\x18\x04 \x01(\t\"\x84\x01\n\x0bLatentSpace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndimensions\x18\x02 \x03(\r\x12\x32\n\x0c\x64istribution\x18\x03 \x01(\x0e\x32\x1c.imago.v1.LatentDistribution\x12\x10\n\x08location\x18\x04 \x01(\x02\x12\r\n\x05scale\x18\x05 \x01(\x02\"\xe4\x01\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12\'\n\x07latents\x18\x05 \x03(\x0b\x32\x16.imago.v1.LatentVector\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x17\n\ntruncation\x18\x07 \x01(\x02H\x01\x88\x01\x01\x12%\n\x06output\x18\x08 \x01(\x0b\x32\x15.imago.v1.ImageOutputB\x07\n\x05_seedB\r\n\x0b_truncation\"\xa7\x01\n\x0eGeneratedImage\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.imago.v1.Image\x12&\n\x06latent\x18\x02 \x01(\x0b\x32\x16.imago.v1.LatentVector\x12\x11\n\x04seed\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05label\x18\x04 \x01(\t\x12\x15\n\x08realness\x18\x05 \x01(\x02H\x01\x88\x01\x01\x42\x07\n\x05_seedB\x0b\n\t_realness\"^\n\x10GenerateResponse\x12(\n\x06images\x18\x01 \x03(\x0b\x32\x18.imago.v1.GeneratedImage\x12 \n\x06timing\x18\x02 \x01(\x0b\x32\x10.imago.v1.Timing\"e\n\x11InterpolationStop\x12\x0e\n\x04seed\x18\x01 \x01(\x04H\x00\x12(\n\x06latent\x18\x02 \x01(\x0b\x32\x16.imago.v1.LatentVectorH\x00\x12\r\n\x05label\x18\x03 \x01(\tB\x07\n\x05point\"\xd5\x01\n\x12InterpolateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12*\n\x05stops\x18\x03 \x03(\x0b\x32\x1b.imago.v1.InterpolationStop\x12\r\n\x05steps\x18\x04 \x01(\r\x12-\n\x06method\x18\x05 \x01(\x0e\x32\x1d.imago.v1.InterpolationMethod\x12\x0e\n\x06\x63losed\x18\x06 \x01(\x08\x12%\n\x06output\x18\x07 \x01(\x0b\x32\x15.imago.v1.ImageOutput\"\x90\x01\n\x13InterpolateResponse\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12\x10\n\x08position\x18\x03 \x01(\x02\x12\'\n\x05image\x18\x04 \x01(\x0b\x32\x18.imago.v1.GeneratedImage\x12 \n\x06timing\x18\x05 \x01(\x0b\x32\x10.imago.v1.Timing\"7\n\x15\x44\x65scribeModelsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xe6\x01\n\x0eGeneratorModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12%\n\x06spaces\x18\x03 \x03(\x0b\x32\x15.imago.v1.LatentSpace\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12\r\n\x05width\x18\x05 \x01(\r\x12\x0e\n\x06height\x18\x06 \x01(\r\x12%\n\x06\x66ormat\x18\x07 \x01(\x0e\x32\x15.imago.v1.PixelFormat\x12\x12\n\nhas_critic\x18\x08 \x01(\x08\x12\x13\n\x0b\x64\x65scription\x18\t \x01(\t\x12\x0f\n\x07licence\x18\n \x01(\t\"d\n\x16\x44\x65scribeModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.imago.v1.GeneratorModel\x12 \n\x06timing\x18\x02 \x01(\x0b\x32\x10.imago.v1.Timing*z\n\x12LatentDistribution\x12#\n\x1fLATENT_DISTRIBUTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aLATENT_DISTRIBUTION_NORMAL\x10\x01\x12\x1f\n\x1bLATENT_DISTRIBUTION_UNIFORM\x10\x02*\x80\x01\n\x13InterpolationMethod\x12$\n INTERPOLATION_METHOD_UNSPECIFIED\x10\x00\x12\x1f\n\x1bINTERPOLATION_METHOD_LINEAR\x10\x01\x12\"\n\x1eINTERPOLATION_METHOD_SPHERICAL\x10\x02\x32\xf8\x01\n\x10GeneratorService\x12\x41\n\x08Generate\x12\x19.imago.v1.GenerateRequest\x1a\x1a.imago.v1.GenerateResponse\x12L\n\x0bInterpolate\x12\x1c.imago.v1.InterpolateRequest\x1a\x1d.imago.v1.InterpolateResponse0\x01\x12S\n\x0e\x44\x65scribeModels\x12\x1f.imago.v1.DescribeModelsRequest\x1a .imago.v1.DescribeModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18imago/v1/generator.proto\x12\x08imago.v1\x1a\x14imago/v1/image.proto\"M\n\x0cLatentVector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\r\n\x05space\x18\x04 \x01(\t\"\x84\x01\n\x0bLatentSpace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndimensions\x18\x02 \x03(\r\x12\x32\n\x0c\x64istribution\x18\x03 \x01(\x0e\x32\x1c.imago.v1.LatentDistribution\x12\x10\n\x08location\x18\x04 \x01(\x02\x12\r\n\x05scale\x18\x05 \x01(\x02\"\xf9\x01\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12\'\n\x07latents\x18\x05 \x03(\x0b\x32\x16.imago.v1.LatentVector\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x17\n\ntruncation\x18\x07 \x01(\x02H\x01\x88\x01\x01\x12%\n\x06output\x18\x08 \x01(\x0b\x32\x15.imago.v1.ImageOutput\x12\x13\n\x0b\x66irst_index\x18\t \x01(\rB\x07\n\x05_seedB\r\n\x0b_truncation\"\xb6\x01\n\x0eGeneratedImage\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.imago.v1.Image\x12&\n\x06latent\x18\x02 \x01(\x0b\x32\x16.imago.v1.LatentVector\x12\x11\n\x04seed\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05label\x18\x04 \x01(\t\x12\x15\n\x08realness\x18\x05 \x01(\x02H\x01\x88\x01\x01\x12\r\n\x05index\x18\x06 \x01(\rB\x07\n\x05_seedB\x0b\n\t_realness\"^\n\x10GenerateResponse\x12(\n\x06images\x18\x01 \x03(\x0b\x32\x18.imago.v1.GeneratedImage\x12 \n\x06timing\x18\x02 \x01(\x0b\x32\x10.imago.v1.Timing\"t\n\x11InterpolationStop\x12\x0e\n\x04seed\x18\x01 \x01(\x04H\x00\x12(\n\x06latent\x18\x02 \x01(\x0b\x32\x16.imago.v1.LatentVectorH\x00\x12\r\n\x05label\x18\x03 \x01(\t\x12\r\n\x05index\x18\x04 \x01(\rB\x07\n\x05point\"\xfd\x01\n\x12InterpolateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12*\n\x05stops\x18\x03 \x03(\x0b\x32\x1b.imago.v1.InterpolationStop\x12\r\n\x05steps\x18\x04 \x01(\r\x12-\n\x06method\x18\x05 \x01(\x0e\x32\x1d.imago.v1.InterpolationMethod\x12\x0e\n\x06\x63losed\x18\x06 \x01(\x08\x12%\n\x06output\x18\x07 \x01(\x0b\x32\x15.imago.v1.ImageOutput\x12\x17\n\ntruncation\x18\x08 \x01(\x02H\x00\x88\x01\x01\x42\r\n\x0b_truncation\"\x90\x01\n\x13InterpolateResponse\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12\x10\n\x08position\x18\x03 \x01(\x02\x12\'\n\x05image\x18\x04 \x01(\x0b\x32\x18.imago.v1.GeneratedImage\x12 \n\x06timing\x18\x05 \x01(\x0b\x32\x10.imago.v1.Timing\"7\n\x15\x44\x65scribeModelsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xe6\x01\n\x0eGeneratorModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12%\n\x06spaces\x18\x03 \x03(\x0b\x32\x15.imago.v1.LatentSpace\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12\r\n\x05width\x18\x05 \x01(\r\x12\x0e\n\x06height\x18\x06 \x01(\r\x12%\n\x06\x66ormat\x18\x07 \x01(\x0e\x32\x15.imago.v1.PixelFormat\x12\x12\n\nhas_critic\x18\x08 \x01(\x08\x12\x13\n\x0b\x64\x65scription\x18\t \x01(\t\x12\x0f\n\x07licence\x18\n \x01(\t\"d\n\x16\x44\x65scribeModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.imago.v1.GeneratorModel\x12 \n\x06timing\x18\x02 \x01(\x0b\x32\x10.imago.v1.Timing*z\n\x12LatentDistribution\x12#\n\x1fLATENT_DISTRIBUTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aLATENT_DISTRIBUTION_NORMAL\x10\x01\x12\x1f\n\x1bLATENT_DISTRIBUTION_UNIFORM\x10\x02*\x80\x01\n\x13InterpolationMethod\x12$\n INTERPOLATION_METHOD_UNSPECIFIED\x10\x00\x12\x1f\n\x1bINTERPOLATION_METHOD_LINEAR\x10\x01\x12\"\n\x1eINTERPOLATION_METHOD_SPHERICAL\x10\x02\x32\xf8\x01\n\x10GeneratorService\x12\x41\n\x08Generate\x12\x19.imago.v1.GenerateRequest\x1a\x1a.imago.v1.GenerateResponse\x12L\n\x0bInterpolate\x12\x1c.imago.v1.InterpolateRequest\x1a\x1d.imago.v1.InterpolateResponse0\x01\x12S\n\x0e\x44\x65scribeModels\x12\x1f.imago.v1.DescribeModelsRequest\x1a .imago.v1.DescribeModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imago.v1.generator_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LATENTDISTRIBUTION']._serialized_start=1629
-  _globals['_LATENTDISTRIBUTION']._serialized_end=1751
-  _globals['_INTERPOLATIONMETHOD']._serialized_start=1754
-  _globals['_INTERPOLATIONMETHOD']._serialized_end=1882
+  _globals['_LATENTDISTRIBUTION']._serialized_start=1720
+  _globals['_LATENTDISTRIBUTION']._serialized_end=1842
+  _globals['_INTERPOLATIONMETHOD']._serialized_start=1845
+  _globals['_INTERPOLATIONMETHOD']._serialized_end=1973
   _globals['_LATENTVECTOR']._serialized_start=60
   _globals['_LATENTVECTOR']._serialized_end=137
   _globals['_LATENTSPACE']._serialized_start=140
   _globals['_LATENTSPACE']._serialized_end=272
   _globals['_GENERATEREQUEST']._serialized_start=275
-  _globals['_GENERATEREQUEST']._serialized_end=503
-  _globals['_GENERATEDIMAGE']._serialized_start=506
-  _globals['_GENERATEDIMAGE']._serialized_end=673
-  _globals['_GENERATERESPONSE']._serialized_start=675
-  _globals['_GENERATERESPONSE']._serialized_end=769
-  _globals['_INTERPOLATIONSTOP']._serialized_start=771
-  _globals['_INTERPOLATIONSTOP']._serialized_end=872
-  _globals['_INTERPOLATEREQUEST']._serialized_start=875
-  _globals['_INTERPOLATEREQUEST']._serialized_end=1088
-  _globals['_INTERPOLATERESPONSE']._serialized_start=1091
-  _globals['_INTERPOLATERESPONSE']._serialized_end=1235
-  _globals['_DESCRIBEMODELSREQUEST']._serialized_start=1237
-  _globals['_DESCRIBEMODELSREQUEST']._serialized_end=1292
-  _globals['_GENERATORMODEL']._serialized_start=1295
-  _globals['_GENERATORMODEL']._serialized_end=1525
-  _globals['_DESCRIBEMODELSRESPONSE']._serialized_start=1527
-  _globals['_DESCRIBEMODELSRESPONSE']._serialized_end=1627
-  _globals['_GENERATORSERVICE']._serialized_start=1885
-  _globals['_GENERATORSERVICE']._serialized_end=2133
+  _globals['_GENERATEREQUEST']._serialized_end=524
+  _globals['_GENERATEDIMAGE']._serialized_start=527
+  _globals['_GENERATEDIMAGE']._serialized_end=709
+  _globals['_GENERATERESPONSE']._serialized_start=711
+  _globals['_GENERATERESPONSE']._serialized_end=805
+  _globals['_INTERPOLATIONSTOP']._serialized_start=807
+  _globals['_INTERPOLATIONSTOP']._serialized_end=923
+  _globals['_INTERPOLATEREQUEST']._serialized_start=926
+  _globals['_INTERPOLATEREQUEST']._serialized_end=1179
+  _globals['_INTERPOLATERESPONSE']._serialized_start=1182
+  _globals['_INTERPOLATERESPONSE']._serialized_end=1326
+  _globals['_DESCRIBEMODELSREQUEST']._serialized_start=1328
+  _globals['_DESCRIBEMODELSREQUEST']._serialized_end=1383
+  _globals['_GENERATORMODEL']._serialized_start=1386
+  _globals['_GENERATORMODEL']._serialized_end=1616
+  _globals['_DESCRIBEMODELSRESPONSE']._serialized_start=1618
+  _globals['_DESCRIBEMODELSRESPONSE']._serialized_end=1718
+  _globals['_GENERATORSERVICE']._serialized_start=1976
+  _globals['_GENERATORSERVICE']._serialized_end=2224
 # @@protoc_insertion_point(module_scope)

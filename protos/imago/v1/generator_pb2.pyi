@@ -52,7 +52,9 @@ class _InterpolationMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_I
     """SPHERICAL for a normal space, LINEAR for a uniform one."""
     INTERPOLATION_METHOD_LINEAR: _InterpolationMethod.ValueType  # 1
     INTERPOLATION_METHOD_SPHERICAL: _InterpolationMethod.ValueType  # 2
-    """Along a great circle, so that the length of the vector stays as a normal space expects it."""
+    """Along a great circle around the space's location (Shoemake 1985; White 2016), while the length goes evenly from one
+    stop's to the other's, so that it stays as a normal space expects it.
+    """
 
 class InterpolationMethod(_InterpolationMethod, metaclass=_InterpolationMethodEnumTypeWrapper):
     """How the way between two latent vectors runs."""
@@ -61,7 +63,9 @@ INTERPOLATION_METHOD_UNSPECIFIED: InterpolationMethod.ValueType  # 0
 """SPHERICAL for a normal space, LINEAR for a uniform one."""
 INTERPOLATION_METHOD_LINEAR: InterpolationMethod.ValueType  # 1
 INTERPOLATION_METHOD_SPHERICAL: InterpolationMethod.ValueType  # 2
-"""Along a great circle, so that the length of the vector stays as a normal space expects it."""
+"""Along a great circle around the space's location (Shoemake 1985; White 2016), while the length goes evenly from one
+stop's to the other's, so that it stays as a normal space expects it.
+"""
 Global___InterpolationMethod: _TypeAlias = InterpolationMethod  # noqa: Y015
 
 @_typing.final
@@ -85,7 +89,9 @@ class LatentVector(_message.Message):
     """A LatentSpace.name of the model; empty: its first space."""
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """As many as the space has dimensions, row-major."""
+        """As many as the space has dimensions, row-major; finite, and within location - scale and location + scale for a
+        uniform space, within 20 scales of location for a normal one.
+        """
 
     def __init__(
         self,
@@ -153,6 +159,7 @@ class GenerateRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     TRUNCATION_FIELD_NUMBER: _builtins.int
     OUTPUT_FIELD_NUMBER: _builtins.int
+    FIRST_INDEX_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Empty: the service's default model."""
     version: _builtins.str
@@ -160,12 +167,17 @@ class GenerateRequest(_message.Message):
     count: _builtins.int
     """Images wanted, at most 64; 0: as many as there are latents, else 1. Refused when it disagrees with latents."""
     seed: _builtins.int
-    """Image i is drawn from seed + i: the same seed, model and version give the same image again. Absent: a random seed,
-    told in the answer. Refused together with latents.
+    """Image i is drawn from the random numbers Philox(seed, i), numpy's with the seed as key and i as the last word of
+    the counter: the same seed, index, model and version give the same image again, alone or among others. Absent: a
+    random seed, told in the answer. Refused together with latents.
     """
     truncation: _builtins.float
-    """How far drawn values may lie from the middle of the space, as a share of what they would be, above 0 and at most 1:
-    less is more typical and less varied; absent: 1.
+    """How far drawn values lie from the space's location, as a share of what they would without it, above 0 and at most
+    1: less is more typical and less varied; absent: 1. Refused together with latents.
+    """
+    first_index: _builtins.int
+    """Index of the first image, so that one image of many can be asked for again: image i of an answer is that of index
+    first_index + i. Refused together with latents.
     """
     @_builtins.property
     def latents(self) -> _containers.RepeatedCompositeFieldContainer[Global___LatentVector]:
@@ -173,8 +185,9 @@ class GenerateRequest(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The model's classes to show: one for all images, or one for each; empty: drawn from the seed. A model without
-        classes refuses them.
+        """The model's classes to show: one for all images, or one for each; empty: drawn from the seed, after the latent
+        vector, so that it does not depend on them. A model without classes refuses them; one with classes needs them
+        together with latents.
         """
 
     @_builtins.property
@@ -192,10 +205,11 @@ class GenerateRequest(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         truncation: _builtins.float | None = ...,
         output: _image_pb2.ImageOutput | None = ...,
+        first_index: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_truncation", b"_truncation", "output", b"output", "seed", b"seed", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_truncation", b"_truncation", "count", b"count", "labels", b"labels", "latents", b"latents", "model", b"model", "output", b"output", "seed", b"seed", "truncation", b"truncation", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_truncation", b"_truncation", "count", b"count", "first_index", b"first_index", "labels", b"labels", "latents", b"latents", "model", b"model", "output", b"output", "seed", b"seed", "truncation", b"truncation", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
@@ -219,12 +233,17 @@ class GeneratedImage(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     LABEL_FIELD_NUMBER: _builtins.int
     REALNESS_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
-    """The seed that it was drawn from; absent when the caller gave the latent vector."""
+    """The seed that it was drawn from, together with index; absent when the caller gave the latent vector, and between
+    the stops of a way.
+    """
     label: _builtins.str
     """The class shown; empty for a model without classes."""
     realness: _builtins.float
     """How real the model's own critic finds it, 0..1; absent for a model that is served without its critic."""
+    index: _builtins.int
+    """Which image of its seed it is; 0 where seed is absent."""
     @_builtins.property
     def image(self) -> _image_pb2.Image: ...
     @_builtins.property
@@ -237,10 +256,11 @@ class GeneratedImage(_message.Message):
         seed: _builtins.int | None = ...,
         label: _builtins.str = ...,
         realness: _builtins.float | None = ...,
+        index: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_realness", b"_realness", "_seed", b"_seed", "image", b"image", "latent", b"latent", "realness", b"realness", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_realness", b"_realness", "_seed", b"_seed", "image", b"image", "label", b"label", "latent", b"latent", "realness", b"realness", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_realness", b"_realness", "_seed", b"_seed", "image", b"image", "index", b"index", "label", b"label", "latent", b"latent", "realness", b"realness", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__realness: _TypeAlias = _typing.Literal["realness"]  # noqa: Y015
     _WhichOneofArgType__realness: _TypeAlias = _typing.Literal["_realness", b"_realness"]  # noqa: Y015
@@ -288,10 +308,15 @@ class InterpolationStop(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     LATENT_FIELD_NUMBER: _builtins.int
     LABEL_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
-    """The latent vector that Generate would draw from this seed."""
+    """The latent vector that Generate would draw from this seed, for the image of `index`."""
     label: _builtins.str
-    """The model's class at this stop; empty: the class of the stop before, else drawn from the seed."""
+    """The model's class at this stop; empty: the class of the stop before, else drawn from the seed. Between stops of
+    different classes images show that of the nearer one, half-way that of the later.
+    """
+    index: _builtins.int
+    """Which image of the seed; 0: the first. Refused together with latent."""
     @_builtins.property
     def latent(self) -> Global___LatentVector: ...
     def __init__(
@@ -300,10 +325,11 @@ class InterpolationStop(_message.Message):
         seed: _builtins.int = ...,
         latent: Global___LatentVector | None = ...,
         label: _builtins.str = ...,
+        index: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latent", b"latent", "point", b"point", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "latent", b"latent", "point", b"point", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "label", b"label", "latent", b"latent", "point", b"point", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_point: _TypeAlias = _typing.Literal["seed", "latent"]  # noqa: Y015
     _WhichOneofArgType_point: _TypeAlias = _typing.Literal["point", b"point"]  # noqa: Y015
@@ -322,6 +348,7 @@ class InterpolateRequest(_message.Message):
     METHOD_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
     OUTPUT_FIELD_NUMBER: _builtins.int
+    TRUNCATION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Empty: the service's default model."""
     version: _builtins.str
@@ -329,8 +356,13 @@ class InterpolateRequest(_message.Message):
     steps: _builtins.int
     """Images from one stop to the next, the first of them at the stop itself, 1..256; 0: 16."""
     method: Global___InterpolationMethod.ValueType
+    """In a uniform space, what a SPHERICAL way has outside of it is moved to its border."""
     closed: _builtins.bool
-    """Also go back from the last stop to the first; otherwise the last stop itself ends the way."""
+    """Also go back from the last stop to the first, whose image is not repeated; otherwise the last stop itself ends the
+    way.
+    """
+    truncation: _builtins.float
+    """As in GenerateRequest, of the stops that are seeds."""
     @_builtins.property
     def stops(self) -> _containers.RepeatedCompositeFieldContainer[Global___InterpolationStop]:
         """2..16 of them."""
@@ -349,12 +381,15 @@ class InterpolateRequest(_message.Message):
         method: Global___InterpolationMethod.ValueType = ...,
         closed: _builtins.bool = ...,
         output: _image_pb2.ImageOutput | None = ...,
+        truncation: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "output", b"output", "truncation", b"truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "method", b"method", "model", b"model", "output", b"output", "steps", b"steps", "stops", b"stops", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_truncation", b"_truncation", "closed", b"closed", "method", b"method", "model", b"model", "output", b"output", "steps", b"steps", "stops", b"stops", "truncation", b"truncation", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__truncation: _TypeAlias = _typing.Literal["truncation"]  # noqa: Y015
+    _WhichOneofArgType__truncation: _TypeAlias = _typing.Literal["_truncation", b"_truncation"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__truncation) -> _WhichOneofReturnType__truncation | None: ...
 
 Global___InterpolateRequest: _TypeAlias = InterpolateRequest  # noqa: Y015
 
@@ -443,7 +478,7 @@ class GeneratorModel(_message.Message):
     has_critic: _builtins.bool
     """Whether its images carry `realness`."""
     description: _builtins.str
-    """A sentence for people."""
+    """A sentence for people: the model's `imago.description`."""
     licence: _builtins.str
     """The model's `imago.licence`."""
     @_builtins.property
