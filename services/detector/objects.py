@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from imago.v1 import detector_pb2, image_pb2
-from services.detector.options import check_range
 from services.detector.pipeline import (
     Choice,
     LetterboxedImage,
@@ -26,7 +25,15 @@ from services.runtime.config import ModelConfig, TensorSpec
 from services.runtime.errors import InvalidInput, ModelFailed
 from services.runtime.images import ImageDecoder
 from services.runtime.model import Engine, Tensor, Tensors
-from services.runtime.typed import TypedCall, encode_box, prepare_image, preprocess_of, resolve_model, threshold_of
+from services.runtime.typed import (
+    TypedCall,
+    check_range,
+    encode_box,
+    prepare_image,
+    preprocess_of,
+    resolve_model,
+    threshold_of,
+)
 
 TASK = "object-detection"
 DEFAULT_MODEL = "mask_detector"

@@ -14,7 +14,7 @@ from imago.v1 import detector_pb2
 from services.runtime.config import ModelConfig
 from services.runtime.errors import InvalidInput
 from services.runtime.model import DATATYPES, Tensors
-from services.runtime.typed import preprocess_of, threshold_of
+from services.runtime.typed import check_range, preprocess_of, threshold_of
 
 _FIELD_OF_TENSOR = {
     "IMAGE": "image",
@@ -160,14 +160,3 @@ def _crops(crops: detector_pb2.FaceCropOptions) -> CropOptions:
         check_range("crops.jpeg_quality", crops.jpeg_quality, 1, 100)
     side = crops.size or (_ALIGNED_SIDE if crops.aligned else 0)
     return CropOptions(aligned=crops.aligned, margin=margin, side=side, quality=crops.jpeg_quality or _QUALITY)
-
-
-def check_range(field: str, value: float, low: float, high: float) -> None:
-    """Raises InvalidInput with field, value and range, unless low <= value <= high."""
-    # Fields and limits meet in single precision, which holds no exact 1.01; NaN fails every comparison.
-    if not np.float32(low) <= np.float32(value) <= np.float32(high):
-        raise InvalidInput(f"{field} is {_text(value)}; it must be {_text(low)} to {_text(high)}", field=field)
-
-
-def _text(number: float) -> str:
-    return str(number) if isinstance(number, int) else f"{number:g}"

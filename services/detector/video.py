@@ -10,11 +10,10 @@ from imago.v1 import detector_pb2
 from services.detector.alerts import AlertRules, Alerts, Offence
 from services.detector.frames import Frame
 from services.detector.objects import IOU_THRESHOLD, ObjectFinder, ObjectModel, add_detections, read_least_score
-from services.detector.options import check_range
 from services.detector.pipeline import Choice, LetterboxedImage, Objects, one_label_each
 from services.detector.tracking import LEAST_SCORE, Tracker
 from services.runtime.errors import InvalidInput
-from services.runtime.typed import TypedCall
+from services.runtime.typed import TypedCall, check_range
 
 MOST_TRACKED = 300
 IOU_OF_LABELS = 0.6

@@ -27,3 +27,6 @@ class EmbeddedEngine:
 
     async def ready_models(self) -> list[str]:
         return sorted({model.name for model in self._repository.models()})
+
+    async def ready_versions(self, name: str) -> tuple[str, ...]:
+        return self._repository.versions(name)

@@ -38,11 +38,12 @@ __all__ = [
     "decode",
     "encode_jpeg",
     "encode_png",
+    "encode_webp",
     "from_raw",
 ]
 
 Pixels = NDArray[np.uint8]
-"""Height x width x 3, RGB, row-major."""
+"""Height x width x 3, RGB, row-major. What is encoded may also have one channel of grey."""
 
 PixelOrder = Literal["RGB8", "BGR8", "GRAY8"]
 
@@ -112,13 +113,24 @@ def from_raw(
 
 
 def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
-    """A baseline JPEG with halved chroma (4:2:0) of RGB pixels; `quality` is libjpeg's, 1..100."""
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB", "420"))
+    """A baseline JPEG, of colours with halved chroma (4:2:0); `quality` is libjpeg's, 1..100."""
+    space, subsampling = ("GRAY", "Gray") if pixels.shape[2] == 1 else ("RGB", "420")
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, space, subsampling))
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """A PNG of RGB pixels, at OpenCV's default compression (fast, not smallest)."""
-    return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+    """A PNG, at OpenCV's default compression (fast, not smallest)."""
+    return cv2.imencode(".png", _stored(pixels))[1].tobytes()
+
+
+def encode_webp(pixels: Pixels, quality: int = 90) -> bytes:
+    """A WebP with losses; `quality` is libwebp's, 1..100."""
+    return cv2.imencode(".webp", _stored(pixels), (cv2.IMWRITE_WEBP_QUALITY, quality))[1].tobytes()
+
+
+def _stored(pixels: Pixels) -> NDArray[Any]:
+    """The pixels in OpenCV's order."""
+    return pixels if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
 
 
 class ImageDecoder:

@@ -132,6 +132,9 @@ class Engine(Protocol):
     async def ready_models(self) -> list[str]:
         """Names of the models that are ready, sorted."""
 
+    async def ready_versions(self, name: str) -> tuple[str, ...]:
+        """The versions of a model that are ready, oldest first; none for a model that is not here."""
+
 
 DATATYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),

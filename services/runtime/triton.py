@@ -141,11 +141,18 @@ class TritonEngine:
 
     async def ready_models(self) -> list[str]:
         """Names of the models that Triton has ready, sorted."""
+        return sorted({model.name for model in await self._index() if model.state == "READY"})
+
+    async def ready_versions(self, name: str) -> tuple[str, ...]:
+        index = await self._index()
+        versions = [model.version for model in index if model.name == name and model.state == "READY"]
+        return tuple(sorted(versions, key=int))
+
+    async def _index(self) -> Any:
         try:
-            index = await self._client.get_model_repository_index(client_timeout=_QUESTION_TIMEOUT_S)
+            return (await self._client.get_model_repository_index(client_timeout=_QUESTION_TIMEOUT_S)).models
         except InferenceServerException as error:
             raise _translated(error.status(), error.message()) from None
-        return sorted({model.name for model in index.models if model.state == "READY"})
 
     async def wait_until_ready(self, patience_s: float) -> None:
         """Return when Triton says that it is ready.

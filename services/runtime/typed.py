@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 from imago.v1 import image_pb2
 from services.runtime.config import ModelConfig
 from services.runtime.errors import InvalidInput, ModelFailed, NotFound
-from services.runtime.images import DecodedImage, ImageDecoder, PixelOrder, from_raw
+from services.runtime.images import (
+    DecodedImage,
+    ImageDecoder,
+    PixelOrder,
+    Pixels,
+    encode_jpeg,
+    encode_png,
+    encode_webp,
+    from_raw,
+)
 from services.runtime.model import Engine, InferRequest, Tensor, Tensors
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -31,6 +40,15 @@ _PIXEL_ORDERS: Mapping[int, PixelOrder] = {
     image_pb2.PIXEL_FORMAT_BGR8: "BGR8",
     image_pb2.PIXEL_FORMAT_GRAY8: "GRAY8",
 }
+_LOSSLESS = (image_pb2.IMAGE_FORMAT_UNSPECIFIED, image_pb2.IMAGE_FORMAT_PNG, image_pb2.IMAGE_FORMAT_RAW)
+_LOSSY: Mapping[int, Callable[[Pixels, int], bytes]] = {
+    image_pb2.IMAGE_FORMAT_JPEG: encode_jpeg,
+    image_pb2.IMAGE_FORMAT_WEBP: encode_webp,
+}
+_QUALITY_UNLESS_SAID = 95
+
+EncodeImage = Callable[[Pixels], image_pb2.Image]
+"""Makes an `Image` of pixels (height, width, 3 or 1), without the GIL for what takes long."""
 
 
 class TypedCall:
@@ -101,19 +119,24 @@ def _task_of(config: ModelConfig) -> str:
 
 
 def preprocess_of(config: ModelConfig) -> dict[str, Any]:
-    """The model's `imago.preprocess`; empty where it has none.
+    """The model's `imago.preprocess`; empty where it has none. Raises ModelFailed as `object_parameter` does."""
+    return object_parameter(config, "imago.preprocess")
+
+
+def object_parameter(config: ModelConfig, key: str) -> dict[str, Any]:
+    """A parameter of a model that is a JSON object; empty where it has none.
 
     Raises:
         ModelFailed: it is not a JSON object.
     """
-    text = config.parameter("imago.preprocess", "{}")
+    text = config.parameter(key, "{}")
     try:
-        preprocess = json.loads(text)
+        value = json.loads(text)
     except ValueError:
-        preprocess = None
-    if not isinstance(preprocess, dict):
-        raise ModelFailed(f"model '{config.name}': imago.preprocess is '{text}'; it must be a JSON object")
-    return preprocess
+        value = None
+    if not isinstance(value, dict):
+        raise ModelFailed(f"model '{config.name}': {key} is '{text}'; it must be a JSON object")
+    return value
 
 
 def threshold_of(config: ModelConfig) -> float:
@@ -127,6 +150,17 @@ def threshold_of(config: ModelConfig) -> float:
         return float(text)
     except ValueError:
         raise ModelFailed(f"model '{config.name}': imago.threshold is '{text}'; it must be a number") from None
+
+
+def check_range(field: str, value: float, low: float, high: float) -> None:
+    """Raises InvalidInput with field, value and range, unless low <= value <= high."""
+    # Fields and limits meet in single precision, which holds no exact 1.01; NaN fails every comparison.
+    if not np.float32(low) <= np.float32(value) <= np.float32(high):
+        raise InvalidInput(f"{field} is {_text(value)}; it must be {_text(low)} to {_text(high)}", field=field)
+
+
+def _text(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 async def decode_image(
@@ -206,6 +240,37 @@ def to_original(points: NDArray[np.float32], image: DecodedImage) -> NDArray[np.
     """Positions (..., 2) in the decoded pixels as positions in the upright original, both in continuous edges."""
     height, width = image.pixels.shape[:2]
     return points * np.array([image.width / width, image.height / height], np.float32)
+
+
+def image_encoder(output: image_pb2.ImageOutput, field: str = "output") -> EncodeImage:
+    """What encodes the images of an answer as the caller wants them; where nothing is set, as PNG.
+
+    Raises:
+        InvalidInput: a format or a quality that there is not, named with its value.
+    """
+    if output.format in _LOSSY:
+        if output.quality:
+            check_range(f"{field}.quality", output.quality, 1, 100)
+        encode, quality = _LOSSY[output.format], output.quality or _QUALITY_UNLESS_SAID
+        return lambda pixels: image_pb2.Image(encoded=encode(pixels, quality))
+    names = image_pb2.ImageFormat.DESCRIPTOR.values_by_number
+    if output.format not in _LOSSLESS:
+        known = ", ".join(value.name for number, value in names.items() if number)
+        raise InvalidInput(f"{field}.format is {output.format}; known are {known}", field=f"{field}.format")
+    if output.quality:
+        kind = names[output.format or image_pb2.IMAGE_FORMAT_PNG].name
+        raise InvalidInput(f"{field}.quality is {output.quality}; {kind} takes none", field=f"{field}.quality")
+    return _encode_raw if output.format == image_pb2.IMAGE_FORMAT_RAW else _encode_png
+
+
+def _encode_png(pixels: Pixels) -> image_pb2.Image:
+    return image_pb2.Image(encoded=encode_png(pixels))
+
+
+def _encode_raw(pixels: Pixels) -> image_pb2.Image:
+    height, width, channels = pixels.shape
+    order = image_pb2.PIXEL_FORMAT_GRAY8 if channels == 1 else image_pb2.PIXEL_FORMAT_RGB8
+    return image_pb2.Image(raw=image_pb2.RawImage(width=width, height=height, format=order, data=pixels.tobytes()))
 
 
 def encode_box(edges: Tensor) -> image_pb2.Box:

@@ -190,6 +190,8 @@ async def test_the_configuration_is_the_models_own(connect: Connect) -> None:
     with pytest.raises(NotFound, match="'none' is not found"):
         await engine.model_config("none")
     assert await engine.ready_models() == ["echo"]
+    assert await engine.ready_versions("echo") == ("1",)
+    assert await engine.ready_versions("none") == ()
 
 
 async def test_a_tensor_that_the_protocol_does_not_have_is_refused_here(connect: Connect) -> None:

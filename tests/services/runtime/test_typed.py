@@ -52,6 +52,9 @@ class FakeEngine:
     async def ready_models(self) -> list[str]:
         return sorted(self.models)
 
+    async def ready_versions(self, name: str) -> tuple[str, ...]:
+        return ("3",) if name in self.models else ()
+
 
 class FakeContext:
     def __init__(self, remaining_s: float | None = None) -> None:
@@ -222,3 +225,34 @@ def test_arrays_become_messages() -> None:
     landmarks = typed.encode_landmarks(np.array([[1, 2], [3, 4]], np.float32), "dlib5")
     assert landmarks.scheme == "dlib5"
     assert list(landmarks.points) == [image_pb2.Point(x=1, y=2), image_pb2.Point(x=3, y=4)]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("kind", "tolerance"),
+    [("UNSPECIFIED", 0), ("PNG", 0), ("RAW", 0), ("JPEG", 4), ("WEBP", 8)],  # lossy ones: at quality 95 of a soft ramp
+)
+async def test_pixels_come_back_out_of_every_format(
+    decoder: ImageDecoder, kind: str, tolerance: int, channels: int
+) -> None:
+    ramp = np.linspace(0, 255, 32, dtype=np.uint8)
+    pixels = np.stack([np.broadcast_to(ramp, (24, 32))] * channels, axis=-1)
+    encode = typed.image_encoder(image_pb2.ImageOutput(format=image_pb2.ImageFormat.Value(f"IMAGE_FORMAT_{kind}")))
+    decoded = await typed.decode_image(encode(pixels), decoder)
+    assert np.abs(decoded.pixels.astype(int) - pixels).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ({"format": 9}, "out.format is 9; known are IMAGE_FORMAT_PNG, IMAGE_FORMAT_JPEG, IMAGE_FORMAT_WEBP, IMAGE_"),
+        ({"quality": 80}, "out.quality is 80; IMAGE_FORMAT_PNG takes none"),
+        ({"format": image_pb2.IMAGE_FORMAT_RAW, "quality": 1}, "out.quality is 1; IMAGE_FORMAT_RAW takes none"),
+        ({"format": image_pb2.IMAGE_FORMAT_JPEG, "quality": 101}, "out.quality is 101; it must be 1 to 100"),
+    ],
+)
+def test_an_output_that_there_is_not_is_refused(output: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        typed.image_encoder(image_pb2.ImageOutput(**output), "out")
+    assert str(caught.value).startswith(sentence)
+    assert sentence.startswith(caught.value.field)
