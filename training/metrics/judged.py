@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.data.classified import ClassifiedImages
 from training.errors import TrainingError
-from training.metrics.drawing import to_tensor
+from training.metrics.images import to_tensor
 
 CONFIDENT = 0.8
 """Least probability with which an image counts as recognised."""

@@ -1,41 +1,25 @@
-"""Draws a generator's images as the service does: by seed and number, in the form that real images have."""
+"""Images of a generator, by seed and number, in the form that real images have; and that form as networks take it."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.adversarial.model import ImageGenerator, Latent
+from training.adversarial.model import ImageGenerator
 from training.data.classified import ClassifiedImages
+from training.generators.drawing import draw_latent
 
 BATCH = 64
 ANY = ("any",)
 """The classes of images that were made without being asked for one."""
 
 
-def draw_latents(latent: Latent, seed: int, count: int) -> Tensor:
-    """Latent vectors, float32 (count, latent.size); number i is a function of `seed` and i alone.
-
-    Philox is a counter-based generator (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): the seed is
-    its key and the number a part of its counter. The service draws the same way, so both show the same images.
-    """
-    values = np.empty((count, latent.size), np.float32)
-    for number in range(count):
-        random = Generator(Philox(key=seed, counter=[0, 0, 0, number]))
-        if latent.distribution == "normal":
-            random.standard_normal(out=values[number], dtype=np.float32)
-        else:
-            values[number] = random.random(latent.size, dtype=np.float32) * 2 - 1
-    return torch.from_numpy(values)
-
-
 def draw_images(
     generator: ImageGenerator, classes: Sequence[str], count: int, seed: int, label: int | None = None
 ) -> ClassifiedImages:
-    """What a generator makes of the first latent vectors of a seed.
+    """What a generator makes of the first latent vectors of a seed: image i is the one that the service would make.
 
     Args:
         generator: its networks are used in evaluation mode and left in the mode that they were in.
@@ -47,7 +31,7 @@ def draw_images(
     Returns:
         Images with the class that was asked for, or of the only class "any" where a generator cannot be asked.
     """
-    latents = draw_latents(generator.latent, seed, count)
+    latents = torch.from_numpy(np.stack([draw_latent(generator.latent, seed, number) for number in range(count)]))
     names = [f"seed {seed}, image {number}" for number in range(count)]
     if not generator.classes:
         return ClassifiedImages(make_images(generator, latents, None), np.zeros(count, np.int64), ANY, names)
