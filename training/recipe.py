@@ -159,14 +159,17 @@ class Judge(_Table):
 
 
 class Augment(_Table):
-    """How a detector's training images are varied; `training.augment` says exactly what each does.
+    """How training images are varied; `training.augment` says exactly what each does for a detector's, and
+    `training.judges.variation` for a classifier's.
 
     Attributes:
         flip: share of images mirrored.
         zoom: least and greatest factor that an image is scaled by.
         shift: most that the centre moves, as a share of the side.
         brightness, contrast, saturation, hue: most change of each, as in torchvision's ColorJitter.
-        mosaic: share of images that are put together from four.
+        mosaic: share of a detector's images that are put together from four.
+        turn: most degrees that a classifier's image is turned by, either way.
+        elastic: about how far single parts of a classifier's image move, as a share of the side.
     """
 
     flip: Share = 0.5
@@ -177,6 +180,8 @@ class Augment(_Table):
     saturation: Share = 0.3
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.015
     mosaic: Share = 0.0
+    turn: Annotated[float, Field(ge=0, le=180)] = 0.0
+    elastic: Annotated[float, Field(ge=0, le=0.5)] = 0.0
 
 
 class Recipe(_Table):
