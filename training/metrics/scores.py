@@ -3,8 +3,8 @@
 from training import recipe
 from training.adversarial.model import ImageGenerator
 from training.data.classified import ClassifiedImages
-from training.metrics.images import ANY, draw_images
 from training.metrics.frechet import frechet_distance, knows_covariance
+from training.metrics.images import ANY, draw_images
 from training.metrics.judged import Judge, class_accuracy, classes_found, deviation_ratios, opinion, recognised
 
 Scores = dict[str, float | None]
