@@ -16,7 +16,8 @@ from training.adversarial.augment import varied
 from training.adversarial.losses import loss_of, switched
 from training.adversarial.model import ImageGenerator, Latent, Turn
 from training.adversarial.penalties import Images, gradient_penalty, zero_centred
-from training.recipe import Adversarial
+from training.errors import TrainingError
+from training.recipe import Adversarial, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,17 @@ class GanModel:
             "accuracy/real": right,
             "accuracy/fake": fake_right,
         }
+
+
+def settings_of(recipe: Recipe) -> Adversarial:
+    """How the players are trained against each other.
+
+    Raises:
+        TrainingError: the recipe is none of a generator.
+    """
+    if recipe.adversarial is None:
+        raise TrainingError(f"recipe {recipe.name}: the table 'adversarial' is missing: a generator needs it")
+    return recipe.adversarial
 
 
 def noise_deviation(settings: Adversarial, progress: float) -> float:

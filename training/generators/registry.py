@@ -27,13 +27,14 @@ def build_model(recipe: Recipe) -> GanModel:
     """Generator and critic of a recipe.
 
     Args:
-        recipe: with `adversarial`; `model.weights` names a file of a similar generator to start from.
+        recipe: of a generator; `model.weights` names a file of a similar generator to start from.
 
     Returns:
         Both in training mode, on the CPU.
 
     Raises:
-        TrainingError: no such model, an option that it does not have, or weights of another network.
+        TrainingError: no such model, no table `adversarial`, an option that the model does not have, or weights of
+            another network.
     """
     model = recipe.model
     builder = _builder(model.name)
@@ -58,8 +59,6 @@ def _builder(name: str) -> Callable[..., GanModel]:
 
 
 def _check(builder: Callable[..., Any], recipe: Recipe) -> None:
-    if recipe.adversarial is None:
-        raise TrainingError(f"recipe {recipe.name}: the table 'adversarial' is missing: a generator needs it")
     try:
         inspect.signature(builder).bind(recipe, **recipe.model.options)
     except TypeError as error:
