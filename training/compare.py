@@ -18,9 +18,10 @@ import torch
 from torch import nn
 
 from training.errors import TrainingError
-from training.export.engines import Infer, Pixels, cpu_precisions, onnxruntime_engine, openvino_engine, torch_engine
-from training.export.graph import export_graph
-from training.export.trained import Trained
+from training.export.detectors.engines import Infer, Pixels, onnxruntime_engine, openvino_engine, torch_engine
+from training.export.detectors.graph import export_graph
+from training.export.detectors.trained import TrainedDetector
+from training.export.engines import cpu_precisions
 from training.record import device_name
 
 WARM_UP = 2
@@ -99,7 +100,7 @@ class Comparison:
     software: str
 
 
-def compare_models(contenders: Sequence[Trained], effort: Effort, say: Callable[[str], object]) -> Comparison:
+def compare_models(contenders: Sequence[TrainedDetector], effort: Effort, say: Callable[[str], object]) -> Comparison:
     """Export, time and tabulate networks; `say` is told what goes on.
 
     Raises:
@@ -113,7 +114,7 @@ def compare_models(contenders: Sequence[Trained], effort: Effort, say: Callable[
     arms: list[Arm] = []
     for name, trained in zip(names, contenders, strict=True):
         say(f"exporting {name}")
-        graph = export_graph(trained.detector, trained.recipe.model.size, batched=trained.batched)
+        graph = export_graph(trained.network, trained.recipe.model.size, batched=trained.batched)
         models.append(_model(name, trained, len(graph.SerializeToString())))
         arms.extend(arms_of(name, trained, graph, effort))
     say(f"timing {len(arms)} rows, at least {len(arms) * effort.rounds * effort.turn_s:.0f} s")
@@ -121,7 +122,7 @@ def compare_models(contenders: Sequence[Trained], effort: Effort, say: Callable[
     return Comparison(models, measure(arms, effort), effort, device_name(torch.device("cpu")), software)
 
 
-def _model(name: str, trained: Trained, file_bytes: int) -> Model:
+def _model(name: str, trained: TrainedDetector, file_bytes: int) -> Model:
     return Model(
         name=name,
         size=trained.recipe.model.size,
@@ -132,7 +133,7 @@ def _model(name: str, trained: Trained, file_bytes: int) -> Model:
     )
 
 
-def arms_of(name: str, trained: Trained, model: onnx.ModelProto, effort: Effort) -> Iterator[Arm]:
+def arms_of(name: str, trained: TrainedDetector, model: onnx.ModelProto, effort: Effort) -> Iterator[Arm]:
     """Every engine and precision that this machine has, at every size of batch that the network takes.
 
     Args:
@@ -144,7 +145,7 @@ def arms_of(name: str, trained: Trained, model: onnx.ModelProto, effort: Effort)
     size = trained.recipe.model.size
     shape = (max(effort.batches), size, size, 3)
     pixels: Pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    for engine, precision, infer in _engines(trained.detector, model, effort.threads):
+    for engine, precision, infer in _engines(trained.network, model, effort.threads):
         for batch in effort.batches if trained.batched else (1,):
             yield Arm(name, engine, precision, batch, _call(infer, pixels[:batch]))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -19,12 +18,13 @@ from training.detectors.torchvision import FasterRCNN
 from training.detectors.yolo_network import build_yolo
 from training.detectors.yolo_package import network_in, read_checkpoint
 from training.errors import TrainingError
-from training.export.configuration import Interface
-from training.export.engines import Pixels
-from training.export.graph import export_graph
-from training.export.parity import Parity, prove
-from training.export.repository import Place, write_model
-from training.export.trained import own_detections
+from training.export.detectors.configuration import DetectorInterface
+from training.export.detectors.engines import Pixels
+from training.export.detectors.graph import export_graph
+from training.export.detectors.parity import Parity, prove
+from training.export.detectors.trained import own_detections
+from training.export.proving import Proven, proven
+from training.export.repository import Card, Place, write_model
 from training.hub import CACHE, Source, Watch, check, checksum, fetch
 from training.letterbox import Letterbox
 from training.recipe import Model
@@ -116,24 +116,22 @@ def pull(request: Request, watch: Watch = lambda here, total: None) -> Pulled:
         check(file, wanted, str(file))
     build = _yolo if source.publisher == "ultralytics" else _torchvision
     detector, labels = build(source, file, request.size)
-    model, proofs = _proven(detector, request)
-    precisions = dict.fromkeys(proof.precision for proof in reversed(proofs))  # the fastest first
-    interface = Interface(request.place.name, labels, request.threshold, tuple(precisions), source.licence)
+    found = _proven(detector, request)
+    precisions = dict.fromkeys(proof.precision for proof in reversed(found.proof))  # the fastest first
+    interface = DetectorInterface(request.place.name, labels, request.threshold, tuple(precisions), source.licence)
     digits = checksum(file)
-    folder = write_model(request.place, interface, model, _card(request, interface, digits, proofs))
-    return Pulled(folder, file, digits, labels, proofs)
+    card = Card(_card(request, interface, digits, found.proof))
+    folder = write_model(request.place, interface, found.model, card)
+    return Pulled(folder, file, digits, labels, found.proof)
 
 
-def _proven(detector: nn.Module, request: Request) -> tuple[onnx.ModelProto, list[Parity]]:
-    """The graph with weights in half precision, or in float32 where the smaller ones change what is found."""
+def _proven(detector: nn.Module, request: Request) -> Proven[list[Parity]]:
     single = isinstance(detector, KnownClasses) and isinstance(detector.detector, FasterRCNN)
     own, pictures, facts = own_detections(detector), _photographs(request.size), {"licence": request.source.licence}
-    model = export_graph(detector, request.size, batched=not single, facts=facts)
-    try:
-        return model, prove(detector, model, pictures, own, request.threshold)
-    except TrainingError:
-        model = export_graph(detector, request.size, batched=not single, half=False, facts=facts)
-    return model, prove(detector, model, pictures, own, request.threshold)
+    return proven(
+        lambda half: export_graph(detector, request.size, batched=not single, half=half, facts=facts),
+        lambda model: prove(detector, model, pictures, own, request.threshold),
+    )
 
 
 def _yolo(source: Source, file: Path, size: int) -> tuple[nn.Module, tuple[str, ...]]:
@@ -195,7 +193,7 @@ def _photographs(size: int) -> list[Pixels]:
     return pictures
 
 
-def _card(request: Request, interface: Interface, sha256: str, proofs: Sequence[Parity]) -> str:
+def _card(request: Request, interface: DetectorInterface, sha256: str, proofs: Sequence[Parity]) -> str:
     source = request.source
     whence = request.weights.name if request.weights else request.address or source.address
     lines = [

@@ -46,7 +46,7 @@ def compare(  # noqa: PLR0913 - one for each option
 
     from training.compare import Effort, compare_models  # noqa: PLC0415
     from training.compare_report import write_comparison  # noqa: PLC0415
-    from training.export import trained  # noqa: PLC0415
+    from training.export.detectors import trained  # noqa: PLC0415
 
     effort = Effort(
         batches=tuple(dict.fromkeys(batch or ((1, 2) if smoke else (1, 32)))),

@@ -1,15 +1,13 @@
-"""An object detector's `config.pbtxt`: Triton's own ModelConfig, with the `imago.*` parameters of our typed fronts."""
+"""What all of `config.pbtxt` share: Triton's own ModelConfig, with the `imago.*` parameters of our typed fronts."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import onnx
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from training.errors import TrainingError
-from training.export.graph import BOXES, INPUT, SCORES, candidates_of, is_batched
 
 LABELS_FILE = "labels.txt"
 LARGEST_BATCH = 32
@@ -17,72 +15,67 @@ WARMED_BATCHES = (1, 8)
 """OpenVINO prepares for each size of batch that it meets; the first callers shall not wait for the usual ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Protocol):
     """What callers of a model must know.
 
     Attributes:
         name: the model's, which is also its folder's.
-        labels: of the classes, in the order of the columns of SCORES.
-        threshold: least score that counts when the caller names none, 0..1.
-        precisions: "f32", "bf16": at which the graph was compared with the network.
+        labels: of its classes, in the order of their numbers; none for a model without classes.
         licence: of the weights.
     """
 
-    name: str
-    labels: Sequence[str]
-    threshold: float
-    precisions: Sequence[str]
-    licence: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> Sequence[str]: ...
+    @property
+    def licence(self) -> str: ...
+
+    def config_text(self, model: onnx.ModelProto) -> str:
+        """The text of `config.pbtxt`; TrainingError where graph and labels do not fit together."""
 
 
-def config_text(interface: Interface, model: onnx.ModelProto) -> str:
-    """The text of `config.pbtxt`.
-
-    Raises:
-        TrainingError: the graph has another number of classes than there are labels, or a label is no line of text.
-    """
-    candidates, classes = candidates_of(model)
-    if classes != len(interface.labels):
-        raise TrainingError(
-            f"model '{interface.name}': {LABELS_FILE} would have {len(interface.labels)} labels, "
-            f"but the graph's {SCORES} has {classes} columns"
-        )
-    for label in interface.labels:
-        if label.splitlines() != [label] or label != label.strip():
-            raise TrainingError(f"model '{interface.name}': the label {label!r} is no line of text")
-    side = int(model.graph.input[0].type.tensor_type.shape.dim[-2].dim_value)
-    message = model_config_pb2.ModelConfig(name=interface.name, backend="onnxruntime")
-    types = model_config_pb2.DataType
-    message.input.add(name=INPUT, data_type=types.TYPE_UINT8, dims=[side, side, 3])
-    message.output.add(name=BOXES, data_type=types.TYPE_FP32, dims=[candidates, 4])
-    message.output.add(name=SCORES, data_type=types.TYPE_FP32, dims=[candidates, classes], label_filename=LABELS_FILE)
+def new_config(name: str) -> model_config_pb2.ModelConfig:
+    """A configuration without tensors: an ONNX file that OpenVINO runs on a CPU."""
+    message = model_config_pb2.ModelConfig(name=name, backend="onnxruntime")
     message.optimization.execution_accelerators.cpu_execution_accelerator.add(name="openvino")
-    _add_batching(message, side, batched=is_batched(model))
-    for key, value in {
-        "task": "object-detection",
-        "preprocess": json.dumps({"size": [side, side], "resize": "letterbox"}),
-        "threshold": f"{interface.threshold:g}",
-        "precisions": ",".join(interface.precisions),
-        "licence": interface.licence,
-    }.items():
-        message.parameters[f"imago.{key}"].string_value = value
-    return str(text_format.MessageToString(message))
+    return message
 
 
-def _add_batching(message: model_config_pb2.ModelConfig, side: int, *, batched: bool) -> None:
+def finished_text(message: model_config_pb2.ModelConfig, parameters: Mapping[str, str], *, batched: bool = True) -> str:
+    """The text of a configuration whose tensors are named, with batches, their warm-up and the `imago.*` parameters."""
     if batched:
         message.max_batch_size = LARGEST_BATCH
         message.dynamic_batching.SetInParent()
     for size in WARMED_BATCHES if batched else (1,):
         sample = message.model_warmup.add(name=f"batch of {size}", batch_size=size)
-        pixels = sample.inputs[INPUT]
-        pixels.data_type, pixels.zero_data = model_config_pb2.DataType.TYPE_UINT8, True
-        pixels.dims.extend([side, side, 3])
+        for tensor in message.input:
+            values = sample.inputs[tensor.name]
+            values.data_type, values.zero_data = tensor.data_type, True
+            values.dims.extend(tensor.dims)
+    for key, value in parameters.items():
+        message.parameters[f"imago.{key}"].string_value = value
+    return str(text_format.MessageToString(message))
+
+
+def check_labels(name: str, labels: Sequence[str]) -> None:
+    """See that each label can be a line of `labels.txt`.
+
+    Raises:
+        TrainingError: one cannot.
+    """
+    for label in labels:
+        if label.splitlines() != [label] or label != label.strip():
+            raise TrainingError(f"model '{name}': the label {label!r} is no line of text")
 
 
 def same_interface(first: str, second: str) -> bool:
-    """Whether two configurations take and give the same tensors, so that one can stand for versions of both."""
+    """Whether two configurations take and give the same, so that one can stand for versions of both."""
     messages = [text_format.Parse(text, model_config_pb2.ModelConfig()) for text in (first, second)]
-    ours, theirs = ((list(m.input), list(m.output), m.max_batch_size) for m in messages)
+    ours, theirs = ((list(m.input), list(m.output), m.max_batch_size, _meaning(m)) for m in messages)
     return bool(ours == theirs)
+
+
+def _meaning(message: model_config_pb2.ModelConfig) -> list[str]:
+    """What the parameters say of the tensors."""
+    return [message.parameters[f"imago.{key}"].string_value for key in ("task", "preprocess", "latent")]

@@ -1,13 +1,6 @@
-"""Turns a detector into the ONNX graph that servers run: bytes of letterboxed pixels in, candidates out.
+"""What every exported graph has in common: how torch writes it, how its weights are stored, what it says of itself."""
 
-What a server would otherwise have to know about the network is in the graph: the division by 255, the order of the axes
-and the decoding of boxes. Suppression is not, since every request may choose its own.
-"""
-
-import io
-import warnings
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -15,124 +8,55 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from training.detectors.detector import Detector
 from training.errors import TrainingError
 
 OPSET = 18
 """What torch's exporter writes without conversion; onnxruntime, OpenVINO, browsers and Triton read it."""
-
-INPUT, BOXES, SCORES = "IMAGE", "BOXES", "SCORES"
 
 _WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 _LEAST_HALVED = 256  # elements; below that a Cast costs more bytes than it saves
 _HALF_MAX = float(np.finfo(np.float16).max)
 
 
-class _Served(nn.Module):
-    """A detector as its server sees it."""
-
-    def __init__(self, detector: nn.Module, *, batched: bool) -> None:
-        super().__init__()
-        self.detector = detector
-        self.batched = batched
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        pixels = image if self.batched else image.unsqueeze(0)
-        boxes, scores = cast(Detector, self.detector).raw(pixels.permute(0, 3, 1, 2).float() / 255)
-        return (boxes, scores) if self.batched else (boxes[0], scores[0])
-
-
-def export_graph(
-    detector: nn.Module,
-    size: int,
-    *,
-    batched: bool = True,
-    half: bool = True,
-    facts: Mapping[str, str] | None = None,
-) -> onnx.ModelProto:
-    """The graph of `detector.raw`. Equal weights and equal library versions give equal bytes.
+def follow(served: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
+    """The graph of a network, by torch.export: small, folded, with a batch that is known to be free.
 
     Args:
-        detector: after `training.detectors.detector.Detector`, on the CPU, float32; it is put into evaluation mode.
-        size: side of the square input in pixels.
-        batched: IMAGE is uint8 (batch, size, size, 3) RGB, BOXES float32 (batch, candidates, 4) in pixels, SCORES
-            float32 (batch, candidates, classes) in 0..1, any batch. Otherwise all three lack the batch axis, and the
-            number of candidates may depend on the image.
-        half: store large weights in half precision; they are computed with in float32 all the same.
-        facts: written into the file's metadata.
+        served: in evaluation mode, on the CPU; it cannot branch on values.
+        examples: the inputs by the names that they get in the graph, in the order of the arguments of `forward`; the
+            first axis of each is the batch, of two rows or more.
+        outputs: names, in the order in which `forward` returns them.
 
     Raises:
-        TrainingError: the network does not export, or it fixes the size of the batch.
+        TrainingError: the network does not export.
     """
-    served = _Served(detector, batched=batched).eval()
+    batch = torch.export.Dim("batch")
     try:
         with torch.no_grad():
-            model = _follow(served, size) if batched else _trace(served, size)
+            program = torch.export.export(
+                served, tuple(examples.values()), dynamic_shapes=({0: batch},) * len(examples), strict=False
+            )
+            exported = torch.onnx.export(
+                program, input_names=list(examples), output_names=list(outputs), opset_version=OPSET, verbose=False
+            )
     except Exception as error:
-        raise TrainingError(f"the network does not export to ONNX: {_first_line(error)}") from error
-    _name_axes(model.graph, batched=batched)
-    if half:
-        _keep_weights_in_half(model)
-    _strip(model, facts or {})
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def _follow(served: _Served, size: int) -> onnx.ModelProto:
-    """By torch.export: a small graph, folded, whose batch is known to be free. It cannot branch on values."""
-    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
-    shapes = {"image": {0: torch.export.Dim("batch")}}
-    program = torch.export.export(served, (example,), dynamic_shapes=shapes, strict=False)
-    exported = torch.onnx.export(
-        program, input_names=[INPUT], output_names=[BOXES, SCORES], opset_version=OPSET, verbose=False
-    )
+        raise does_not_export(error) from error
     assert exported is not None  # as long as no file is named
     model: onnx.ModelProto = exported.model_proto
     return model
 
 
-def _trace(served: _Served, size: int) -> onnx.ModelProto:
-    """By tracing, torch's older way, which torchvision's two-stage detectors are written for.
-
-    Their suppression leaves as many regions as the image has, which torch.export does not follow. torch warns that this
-    way will end, and at each place where a trace might be wrong: `training.export.parity` finds out whether it is.
-    """
-    file: Any = io.BytesIO()  # what its documentation allows, and its annotation forgets
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            served,
-            (torch.zeros((size, size, 3), dtype=torch.uint8),),
-            file,
-            input_names=[INPUT],
-            output_names=[BOXES, SCORES],
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return onnx.load_model_from_string(file.getvalue())
+def does_not_export(error: Exception) -> TrainingError:
+    """What to raise for whatever torch's exporter raised."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return TrainingError(f"the network does not export to ONNX: {line}")
 
 
-def candidates_of(model: onnx.ModelProto) -> tuple[int, int]:
-    """Candidates per image (-1: depends on the image) and classes, as the graph's SCORES has them."""
-    scores = next(output for output in model.graph.output if output.name == SCORES)
-    candidates, classes = (axis.dim_value or -1 for axis in scores.type.tensor_type.shape.dim[-2:])
-    return candidates, classes
-
-
-def weights_in_half(model: onnx.ModelProto) -> bool:
-    """Whether the file stores weights in half precision."""
-    return any(tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer)
-
-
-def is_batched(model: onnx.ModelProto) -> bool:
-    return len(model.graph.input[0].type.tensor_type.shape.dim) == 4
-
-
-def _name_axes(graph: onnx.GraphProto, *, batched: bool) -> None:
+def name_axes(graph: onnx.GraphProto, *, batched: bool = True) -> None:
     """Call the free axis "batch", or "candidates" where there is no batch.
 
     Raises:
-        TrainingError: the exporter found that the network computes with the number of the example's images.
+        TrainingError: the exporter found that the network computes with the number of the example's rows.
     """
     for tensor in (*graph.input, *graph.output):
         axis = tensor.type.tensor_type.shape.dim[0]
@@ -142,6 +66,27 @@ def _name_axes(graph: onnx.GraphProto, *, batched: bool) -> None:
             )
         if not axis.HasField("dim_value"):
             axis.dim_param = "batch" if batched else "candidates"
+
+
+def finish(model: onnx.ModelProto, name: str, *, half: bool, facts: Mapping[str, str]) -> onnx.ModelProto:
+    """The same graph as a file is to hold it; equal weights and equal library versions give equal bytes.
+
+    Args:
+        model: changed in place.
+        name: of the graph.
+        half: store large weights in half precision; they are computed with in float32 all the same.
+        facts: written into the file's metadata.
+    """
+    if half:
+        _keep_weights_in_half(model)
+    _strip(model, name, facts)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def weights_in_half(model: onnx.ModelProto) -> bool:
+    """Whether the file stores weights in half precision."""
+    return any(tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer)
 
 
 def _keep_weights_in_half(model: onnx.ModelProto) -> None:
@@ -167,13 +112,13 @@ def _keep_weights_in_half(model: onnx.ModelProto) -> None:
     graph.node.extend([*casts, *computed])
 
 
-def _strip(model: onnx.ModelProto, facts: Mapping[str, str]) -> None:
+def _strip(model: onnx.ModelProto, name: str, facts: Mapping[str, str]) -> None:
     """Leave out what the exporter notes for debugging: it names files of this machine and changes with each edit."""
     for noted in _with_metadata(model.graph):
         del noted.metadata_props[:]
         noted.doc_string = ""
     del model.graph.value_info[:]
-    model.graph.name = "detector"
+    model.graph.name = name
     model.producer_name, model.producer_version = "imago", ""
     model.doc_string = ""
     del model.metadata_props[:]
@@ -189,7 +134,3 @@ def _with_metadata(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto | onnx.Gra
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 yield from _with_metadata(attribute.g)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -3,8 +3,8 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import onnx
 from google.protobuf import text_format
 
 from training.errors import TrainingError
-from training.export.configuration import LABELS_FILE, Interface, config_text, same_interface
+from training.export.configuration import LABELS_FILE, Interface, same_interface
 
 CONFIG_FILE = "config.pbtxt"
 CARD_FILE = "README.md"
@@ -51,7 +51,15 @@ class Place:
             raise TrainingError(f"{self.folder} already has version {self.version}; --force replaces it")
 
 
-def write_model(place: Place, interface: Interface, model: onnx.ModelProto, card: str) -> Path:
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The model card: the text of the folder's `README.md`, and the pictures that it shows, by file name."""
+
+    text: str
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def write_model(place: Place, interface: Interface, model: onnx.ModelProto, card: Card) -> Path:
     """Write configuration, labels, card and graph, with the licence's text where it must go along.
 
     Other versions that the folder has stay, and share the new configuration, labels and card.
@@ -63,11 +71,9 @@ def write_model(place: Place, interface: Interface, model: onnx.ModelProto, card
         TrainingError: as `Place.check`; other versions take or give other tensors; labels and graph disagree.
     """
     place.check()
-    files = {
-        CONFIG_FILE: config_text(interface, model),
-        LABELS_FILE: "".join(f"{label}\n" for label in interface.labels),
-        CARD_FILE: card,
-    }
+    files = {CONFIG_FILE: interface.config_text(model), CARD_FILE: card.text}
+    if interface.labels:
+        files[LABELS_FILE] = "".join(f"{label}\n" for label in interface.labels)
     if interface.licence.startswith("AGPL"):
         files[LICENCE_FILE] = agpl_text()
     kept = _other_versions(place)
@@ -81,6 +87,8 @@ def write_model(place: Place, interface: Interface, model: onnx.ModelProto, card
             graph.write_bytes(model.SerializeToString(deterministic=True))
             for name, text in files.items():
                 (fresh / name).write_text(text, encoding="utf-8")
+            for name, picture in card.pictures.items():
+                (fresh / name).write_bytes(picture)
             for version in kept:
                 shutil.copytree(version, fresh / version.name)
             _move_into_place(fresh, place.folder, Path(workshop) / "old")
@@ -116,7 +124,8 @@ def _check_interface(place: Place, kept: Sequence[Path], files: dict[str, str]) 
     numbers = ", ".join(version.name for version in kept)
     try:
         same = same_interface((place.folder / CONFIG_FILE).read_text(encoding="utf-8"), files[CONFIG_FILE])
-        same = same and (place.folder / LABELS_FILE).read_text(encoding="utf-8") == files[LABELS_FILE]
+        labels = place.folder / LABELS_FILE
+        same = same and (labels.read_text(encoding="utf-8") if labels.exists() else "") == files.get(LABELS_FILE, "")
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise TrainingError(f"{place.folder} is damaged: {error}") from None
     if not same:

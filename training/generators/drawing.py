@@ -1,9 +1,9 @@
 """Draws latent vectors as the generator's service draws them, so that a seed means the same image here and there.
 
-Image `index` of seed `seed` comes from numpy's `Generator(Philox(key=seed, counter=[0, 0, 0, index]))`: a generator of
-its own for each image, so that no image depends on how many are asked for, or with what they share a batch. Values are
-drawn in float64, all of one vector in one call, and then rounded to float32. `training` and `services` import nothing of
-each other: this rule is written down on both sides, and tests of both hold the same numbers.
+Image `index` of seed `seed` comes from numpy's `Generator(Philox(key=seed, counter=[0, 0, 0, index]))`: a generator
+of its own for each image, so that no image depends on how many are asked for, or with what they share a batch. Values
+are drawn in float64, all of one vector in one call, and then rounded to float32. `training` and `services` import
+nothing of each other: this rule is written down on both sides, and tests of both hold the same numbers.
 """
 
 from collections.abc import Iterable

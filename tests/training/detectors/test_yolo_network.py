@@ -15,8 +15,8 @@ from training.detectors.registry import build_detector
 from training.detectors.yolo_network import YoloRaw, build_yolo
 from training.detectors.yolo_package import prepare, ultralytics
 from training.errors import TrainingError
-from training.export.engines import onnxruntime_engine
-from training.export.graph import export_graph
+from training.export.detectors.engines import onnxruntime_engine
+from training.export.detectors.graph import export_graph
 from training.recipe import Model
 
 HEADS = {"one head": {}, "many cells": {"two_heads": True}, "one cell": {"two_heads": True, "end_to_end": True}}

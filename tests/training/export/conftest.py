@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.training.export.networks import SIZE, Grid
-from training.export.graph import export_graph
+from training.export.detectors.graph import export_graph
 
 
 @pytest.fixture(scope="session")

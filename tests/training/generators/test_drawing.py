@@ -25,6 +25,7 @@ def test_the_draw_is_that_of_the_service(distribution: str, seed: int, index: in
 def test_vectors_of_several_seeds_are_the_first_of_each() -> None:
     latent = Latent(100, "uniform")
     drawn = draw_latents(latent, range(64))
-    assert (drawn.shape, drawn.dtype) == ((64, 100), np.float32)
+    assert drawn.shape == (64, 100)
+    assert drawn.dtype == np.float32
     np.testing.assert_array_equal(drawn[5], draw_latent(latent, 5))
     assert np.abs(drawn).max() <= 1

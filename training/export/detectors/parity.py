@@ -12,17 +12,17 @@ import onnx
 from torch import nn
 
 from training.errors import TrainingError
-from training.export.engines import (
+from training.export.detectors.engines import (
     Candidates,
     Infer,
     Pixels,
-    cpu_precisions,
     onnxruntime_engine,
     openvino_engine,
     torch_engine,
 )
-from training.export.graph import is_batched
-from training.export.matching import Found, Matches, Tolerance, above, match, suppressed
+from training.export.detectors.graph import is_batched
+from training.export.detectors.matching import Found, Matches, Tolerance, above, match, suppressed
+from training.export.engines import cpu_precisions
 
 BATCH = 8
 TOLERANCES = {"f32": Tolerance(iou=0.99, score=0.01), "bf16": Tolerance(iou=0.9, score=0.05)}

@@ -19,10 +19,10 @@ from training.data.annotations import AnnotatedImage, LabelledBox
 from training.data.voc import write_voc
 from training.detectors.registry import build_detector
 from training.errors import TrainingError
+from training.export.detectors.pipeline import export_detector
+from training.export.detectors.trained import TrainedDetector, load_run
 from training.export.graph import weights_in_half
-from training.export.pipeline import export_model
 from training.export.repository import Place
-from training.export.trained import Trained, load_run
 from training.recipe import load_recipe
 
 SUMMARY = {
@@ -138,8 +138,8 @@ def test_images_of_a_folder_prove_it_too_and_the_card_says_so(tmp_path: Path, mo
 def test_weights_stay_whole_where_half_precision_changes_what_is_found(
     tmp_path: Path, pictures: list[NDArray[np.uint8]]
 ) -> None:
-    steep = Trained(load_recipe("mask-compact", changes={"model.size": "64"}), Steep(), {})
-    exported = export_model(steep, pictures, Place(tmp_path, "masks"), 0.5)
+    steep = TrainedDetector(load_recipe("mask-compact", changes={"model.size": "64"}), Steep(), {})
+    exported = export_detector(steep, pictures, Place(tmp_path, "masks"), 0.5)
     assert "has no equal" in exported.refused
     assert not weights_in_half(onnx.load(exported.folder / "1" / "model.onnx"))
     card = (exported.folder / "README.md").read_text()

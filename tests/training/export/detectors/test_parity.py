@@ -11,9 +11,9 @@ from onnx import numpy_helper
 
 from tests.training.export.networks import Grid
 from training.errors import TrainingError
-from training.export.matching import Found
-from training.export.parity import prove
-from training.export.trained import own_detections
+from training.export.detectors.matching import Found
+from training.export.detectors.parity import prove
+from training.export.detectors.trained import own_detections
 
 Pictures = list[NDArray[np.uint8]]
 

@@ -10,9 +10,9 @@ from tritonclient.grpc import InferenceServerClient, InferInput
 
 from tests.processes import server_process
 from tests.training.export.networks import CELLS
-from training.export.configuration import Interface
-from training.export.engines import onnxruntime_engine
-from training.export.repository import Place, write_model
+from training.export.detectors.configuration import DetectorInterface
+from training.export.detectors.engines import onnxruntime_engine
+from training.export.repository import Card, Place, write_model
 
 LABELS = ("without_mask", "with_mask", "mask_weared_incorrect")
 
@@ -23,7 +23,8 @@ def client(
 ) -> Iterator[InferenceServerClient]:
     root = tmp_path_factory.mktemp("repository")
     for name, model in (("masks", graph), ("single", single)):
-        write_model(Place(root, name), Interface(name, LABELS, 0.25, ("f32",), "Apache-2.0"), model, f"# {name}\n")
+        interface = DetectorInterface(name, LABELS, 0.25, ("f32",), "Apache-2.0")
+        write_model(Place(root, name), interface, model, Card(f"# {name}\n"))
     with (
         server_process("services.runtime", f"--model-repository={root}") as server,
         InferenceServerClient(server.grpc_address) as client,

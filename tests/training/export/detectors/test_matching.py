@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.export.matching import Found, Tolerance, above, match, suppressed
+from training.export.detectors.matching import Found, Tolerance, above, match, suppressed
 
 TOLERANCE = Tolerance(iou=0.99, score=0.01)
 

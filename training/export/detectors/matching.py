@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision.ops import batched_nms, box_iou
 
-from training.export.engines import Candidates
+from training.export.detectors.engines import Candidates
 
 SUPPRESSION_IOU = 0.5
 LEAST_SIDE = 1.0

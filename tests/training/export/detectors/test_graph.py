@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from tests.training.export.networks import CELLS, CLASSES, SIZE, Grid, OfTwoImages
 from training.errors import TrainingError
-from training.export.engines import onnxruntime_engine, openvino_engine, torch_engine
-from training.export.graph import candidates_of, export_graph, is_batched
+from training.export.detectors.engines import onnxruntime_engine, openvino_engine, torch_engine
+from training.export.detectors.graph import candidates_of, export_graph, is_batched
 
 Pictures = list[NDArray[np.uint8]]
 
