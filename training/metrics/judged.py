@@ -58,14 +58,21 @@ class Opinion:
         return np.asarray(self.probabilities.max(1))
 
 
+def best_device() -> torch.device:
+    """The GPU of this process where there is one."""
+    return (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or torch.device(
+        "cpu"
+    )
+
+
 @torch.no_grad()
 def opinion(judge: Judge, images: ClassifiedImages) -> Opinion:
     """Ask a judge about images."""
     features, probabilities = [], []
     for start in range(0, len(images), BATCH):
-        batch = to_tensor(images.pixels[start : start + BATCH])
-        features.append(judge.features(batch).double().cpu().numpy())
-        probabilities.append(judge.probabilities(batch).double().cpu().numpy())
+        batch = to_tensor(images.pixels[start : start + BATCH]).to(best_device())
+        features.append(judge.features(batch).cpu().double().numpy())
+        probabilities.append(judge.probabilities(batch).cpu().double().numpy())
     return Opinion(np.concatenate(features), np.concatenate(probabilities), judge.classes)
 
 
