@@ -1,6 +1,7 @@
 """Which images with classes a run trains on, and which it is checked with."""
 
 from training.data.classified import ClassifiedImages, ClassifiedSplits
+from training.data.classified_folder import classified_splits
 from training.data.digits import digit_splits
 from training.data.rendered_classes import RENDERERS, rendered_splits
 from training.datasets import CACHE
@@ -9,16 +10,18 @@ from training.run import Run
 
 
 def classified_images_of(run: Run) -> ClassifiedSplits:
-    """The recipe's own images, rendered when they are not there yet.
+    """The recipe's own images, rendered when they are not there yet, or all those of its classes that `--data` holds.
 
     Returns:
         Images of `data.width` x `data.height` x `data.channels`, labels numbered as `data.classes`.
 
     Raises:
-        TrainingError: there is no such source or class, or a class has no example.
+        TrainingError: there is no such source, folder or class, a file cannot be read, or a class has no example.
     """
     data = run.recipe.data
-    if data.source == "digits":
+    if run.data is not None:
+        splits = classified_splits(run.data, data)
+    elif data.source == "digits":
         splits = digit_splits(data)
     elif data.source in RENDERERS:
         splits = rendered_splits(data, CACHE)

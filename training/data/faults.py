@@ -69,8 +69,12 @@ class Findings:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """In the order of the files."""
+        """In the order in which they were found."""
         return tuple(self._faults)
+
+    def by_file(self) -> tuple[Fault, ...]:
+        """Sorted by file, where several threads read."""
+        return tuple(sorted(self._faults, key=lambda fault: fault.file))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from training.data.faults import AnnotatedSet
+from training.data.faults import AnnotatedSet, Fault
 from training.data.formats import read_set
 from training.data.splits import TrainValidation, with_splits
 from training.errors import TrainingError
@@ -31,7 +31,7 @@ def folder_splits(folder: Path, classes: Sequence[str], seed: int = 0) -> TrainV
         TrainingError: no known format, no usable image, or a single image.
     """
     found = read_set(folder, classes=classes)
-    _tell_faults(folder, found)
+    tell_faults(folder, found.faults)
     return _splits(folder, found, seed)
 
 
@@ -47,9 +47,10 @@ def _splits(folder: Path, found: AnnotatedSet, seed: int) -> TrainValidation:
     return TrainValidation(tuple(found.of("train")), tuple(found.of("validation")))
 
 
-def _tell_faults(folder: Path, found: AnnotatedSet) -> None:
-    for fault in found.faults[:_FAULTS_SHOWN]:
+def tell_faults(folder: Path, faults: Sequence[Fault]) -> None:
+    """Say the first faults on standard error, and how many more there are."""
+    for fault in faults[:_FAULTS_SHOWN]:
         typer.echo(f"note: {fault}", err=True)
-    if len(found.faults) > _FAULTS_SHOWN:
-        rest = len(found.faults) - _FAULTS_SHOWN
+    if len(faults) > _FAULTS_SHOWN:
+        rest = len(faults) - _FAULTS_SHOWN
         typer.echo(f"note: and {rest} more faults; `python -m training report {folder}` names all", err=True)

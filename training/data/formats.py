@@ -25,6 +25,11 @@ class Format(StrEnum):
     COCO = "coco"
 
 
+def is_annotated(folder: Path) -> bool:
+    """Whether a folder holds an annotated set of any format."""
+    return folder.is_dir() and any(fits(folder) for fits in (is_voc, is_yolo, is_coco))
+
+
 def recognise(folder: Path) -> Format:
     """The format of a folder, by its layout.
 

@@ -112,11 +112,22 @@ def write_report(folder: Path, found: AnnotatedSet) -> None:
         TrainingError: the files cannot be written.
     """
     balance = [asdict(row) for row in class_balance(found.images, found.classes)]
-    faults = [{"kind": fault.kind.value, "file": str(fault.file), "value": fault.value} for fault in found.faults]
+    write_tables(folder, [field.name for field in fields(ClassBalance)], balance, found.faults)
+
+
+def write_tables(
+    folder: Path, columns: Sequence[str], balance: Sequence[Mapping[str, object]], faults: Sequence[Fault]
+) -> None:
+    """Write `balance.csv` with these columns and rows, and `faults.csv`: kind, file, value.
+
+    Raises:
+        TrainingError: the files cannot be written.
+    """
+    named = [{"kind": fault.kind.value, "file": str(fault.file), "value": fault.value} for fault in faults]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_csv(folder / "balance.csv", [field.name for field in fields(ClassBalance)], balance)
-        _write_csv(folder / "faults.csv", ["kind", "file", "value"], faults)
+        _write_csv(folder / "balance.csv", columns, balance)
+        _write_csv(folder / "faults.csv", ["kind", "file", "value"], named)
     except OSError as error:
         raise TrainingError(f"{folder}: {error.strerror}") from None
 
