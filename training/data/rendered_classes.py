@@ -1,7 +1,7 @@
 """Images with classes that a recipe's renderer makes: rendered once, kept as one file, read back from then on.
 
 An image is a function of its seed, its size and its class. The seeds are those of `training.data.rendered`, so no image
-that a model is checked with was ever trained on.
+that a model is checked with was ever trained on. Recipes that differ in the number of images alone share a file.
 """
 
 import hashlib
@@ -64,7 +64,8 @@ def rendered_splits(data: Data, cache: Path) -> ClassifiedSplits:
 
     Args:
         data: source, classes, numbers, size, channels and seed of the images.
-        cache: the folder that keeps all rendered sets, each split as one .npz, written whole or not at all.
+        cache: the folder that keeps all rendered sets, each split as one .npz, written whole or not at all; where more
+            images are wanted than it has, only those are rendered.
 
     Raises:
         TrainingError: there is no such renderer or class, seeds reach those of validation, or a kept file is broken.
@@ -110,27 +111,36 @@ def in_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
 
 def _split(data: Data, split: Literal["train", "validation"], cache: Path) -> ClassifiedImages:
     seeds = split_seeds(data, split)
-    file = _file(data, seeds, cache)
-    pixels, labels = _kept(file) if file.is_file() else _rendered(data, seeds, file)
-    return ClassifiedImages(pixels, labels, data.classes, [f"seed {seed}" for seed in seeds])
+    file = _file(data, seeds.start, cache)
+    pixels, labels = _kept(file) if file.is_file() else _none(data)
+    if len(pixels) < len(seeds):
+        more, their_labels = _rendered(data, seeds, len(pixels))
+        pixels, labels = np.concatenate((pixels, more)), np.concatenate((labels, their_labels))
+        _keep(file, pixels, labels)
+    count = len(seeds)
+    return ClassifiedImages(pixels[:count], labels[:count], data.classes, [f"seed {seed}" for seed in seeds])
 
 
-def _file(data: Data, seeds: range, cache: Path) -> Path:
-    """Where a split stays: the name has a hash of all that its pixels depend on."""
-    version = RENDERERS[data.source].version
-    parts = (version, data.classes, seeds.start, len(seeds), data.width, data.height, data.channels)
+def _file(data: Data, first: int, cache: Path) -> Path:
+    """Where a split stays, as long as any recipe wanted it: the name has a hash of all that its pixels depend on."""
+    parts = (RENDERERS[data.source].version, data.classes, first, data.width, data.height, data.channels)
     return cache / f"{data.source}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}.npz"
 
 
-def _rendered(data: Data, seeds: range, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    pixels = np.empty((len(seeds), data.height, data.width, data.channels), np.uint8)
-    labels = np.empty(len(seeds), np.int64)
+def _none(data: Data) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    return np.empty((0, data.height, data.width, data.channels), np.uint8), np.empty(0, np.int64)
+
+
+def _rendered(data: Data, seeds: range, done: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The images of a split after the first `done`."""
+    items = list(enumerate(seeds))[done:]
+    pixels = np.empty((len(items), data.height, data.width, data.channels), np.uint8)
+    labels = np.empty(len(items), np.int64)
     drawn: Iterable[tuple[NDArray[np.uint8], int]] = in_processes(
-        partial(draw, data), list(enumerate(seeds)), f"rendering {data.source}", CHUNK
+        partial(draw, data), items, f"rendering {data.source}", CHUNK
     )
-    for number, (image, label) in enumerate(drawn):
-        pixels[number], labels[number] = image, label
-    _keep(file, pixels, labels)
+    for place, (image, label) in enumerate(drawn):
+        pixels[place], labels[place] = image, label
     return pixels, labels
 
 
