@@ -8,6 +8,7 @@ import onnx
 
 from training.export.graph import weights_in_half
 from training.export.trained import Trained
+from training.recipe import Data
 
 
 def card_text(title: str, trained: Trained, sections: Mapping[str, str]) -> str:
@@ -62,13 +63,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _data(trained: Trained) -> str:
     data, counts = trained.recipe.data, trained.summary.get("images", {})
     source = PurePath(trained.summary.get("data", data.source)).name
-    kind = (
-        ""
-        if from_outside(trained)
-        else f"rendered by this project, {data.width} x {data.height} px, first seed {data.seed}; "
-    )
+    kind = "" if from_outside(trained) else f"{_origin(data)}; "
     sets = (f"{_counted(counted)} to {purpose}" for purpose, counted in _by_purpose(counts).items())
     return f"`{source}`: {kind}" + "; ".join(sets) if counts else f"`{source}`"
+
+
+def _origin(data: Data) -> str:
+    """How this project comes by data that nobody gave it."""
+    size = f"{data.width} x {data.height} px"
+    if data.source == "digits":
+        return f"handwritten digits that scikit-learn carries, scaled to {size}"
+    return f"rendered by this project, {size}, first seed {data.seed}"
 
 
 def _by_purpose(counts: Mapping[str, Any]) -> dict[str, Mapping[str, int]]:
