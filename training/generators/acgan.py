@@ -18,15 +18,19 @@ features with a learned vector of the class (Miyato and Koyama 2018, arXiv 1802.
 that of an image *of this class*. With C alone, images that are easy to name win over varied ones.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from training.adversarial.blocks import initialise_weights, normalise_spectrally
+from training.adversarial.gan import GanModel, settings_of
 from training.adversarial.model import Latent
 from training.errors import TrainingError
+from training.recipe import Recipe
 
 Conditioning = Literal["product", "batch-norm"]
 
@@ -65,15 +69,16 @@ class AcganGenerator(nn.Module):
         self.dense = nn.Sequential(
             nn.Linear(self.latent.size, width * (size // 4) ** 2), nn.Unflatten(1, (width, size // 4, size // 4))
         )
-        self.blocks = nn.ModuleList(
-            [
-                _Block(None, width, own),
-                _Block(nn.Conv2d(width, width, 3, padding=1, bias=False), width, own),
-                _Block(nn.ConvTranspose2d(width, width // 2, 4, 2, padding=1, bias=False), width // 2, own),
-                _Block(nn.ConvTranspose2d(width // 2, width // 4, 4, 2, padding=1, bias=False), width // 4, own),
-            ]
-        )
+        blocks = [
+            _Block(None, width, own),
+            _Block(nn.Conv2d(width, width, 3, padding=1, bias=False), width, own),
+            _Block(nn.ConvTranspose2d(width, width // 2, 4, 2, padding=1, bias=False), width // 2, own),
+            _Block(nn.ConvTranspose2d(width // 2, width // 4, 4, 2, padding=1, bias=False), width // 4, own),
+        ]
+        self.blocks = nn.ModuleList(blocks)
         self.last = nn.Conv2d(width // 4, channels, 3, padding=1)
+        for layer in (self.dense, *(block.layer for block in blocks if block.layer is not None), self.last):
+            initialise_weights(layer, "gaussian")
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images, as `ImageGenerator` says.
@@ -98,7 +103,8 @@ class CriticShape:
     Attributes:
         width: maps of the first layer, which double with every further one.
         dropout: share of the maps' values; the report's is 0.3.
-        spectral: spectral normalisation of all layers, heads included (Miyato et al. 2018, arXiv 1802.05957).
+        spectral: spectral normalisation of all that realness comes from (Miyato et al. 2018, arXiv 1802.05957); the
+            head of the classes is free, since it must become sure.
         projection: realness is that of an image of its class, not of any image.
     """
 
@@ -118,25 +124,26 @@ class AcganCritic(nn.Module):
         """The first three are the generator's."""
         super().__init__()
         _check(classes, size)
-        spectral = shape.spectral
         layers: list[nn.Module] = []
         before, side = channels, size
         for factor, stride in ((1, 2), (2, 1), (4, 2), (8, 2)):
             maps = factor * shape.width
-            layers.append(_normal(nn.Conv2d(before, maps, 3, stride, padding=1), spectral))
+            layers.append(nn.Conv2d(before, maps, 3, stride, padding=1))
             layers += [nn.LeakyReLU(0.2), nn.Dropout(shape.dropout)]
             before, side = maps, -(-side // stride)
         features = before * side**2
         self.features = nn.Sequential(*layers, nn.Flatten())
-        self.realness = _normal(nn.Linear(features, 1), spectral)
-        self.naming = _normal(nn.Linear(features, classes), spectral)
-        self.projection = _normal(nn.Embedding(classes, features), spectral) if shape.projection else None
+        self.realness = nn.Linear(features, 1)
+        self.naming = nn.Linear(features, classes)
+        self.projection = nn.Embedding(classes, features) if shape.projection else None
+        initialise_weights(self, "gaussian")
+        if shape.spectral:
+            normalise_spectrally(self.features)
+            normalise_spectrally(self.realness)
+        if shape.spectral and self.projection is not None:
+            spectral_norm(self.projection)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Logits (n,) of being real, as `opinion` has them."""
-        return self.opinion(images, labels).realness
-
-    def opinion(self, images: Tensor, labels: Tensor | None = None) -> Opinion:
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Opinion:
         """Both heads.
 
         Args:
@@ -155,6 +162,36 @@ class AcganCritic(nn.Module):
         return Opinion(realness, self.naming(features))
 
 
+def build_acgan(
+    recipe: Recipe,
+    *,
+    conditioning: Conditioning = "product",
+    width: int = 128,
+    critic: Mapping[str, Any] | None = None,
+) -> GanModel:
+    """Both players of a recipe.
+
+    Args:
+        recipe: of a generator, with two classes or more.
+        conditioning: how the label comes into the generator.
+        width: maps of the generator's first layers.
+        critic: the fields of `CriticShape` that differ from their defaults.
+
+    Raises:
+        TrainingError: there is no such conditioning or field, or a size that the networks do not allow.
+    """
+    if conditioning not in get_args(Conditioning):
+        raise TrainingError(
+            f"model.options.conditioning = '{conditioning}': there are {', '.join(get_args(Conditioning))}"
+        )
+    try:
+        shape = CriticShape(**critic or {})
+    except TypeError as error:
+        raise TrainingError(f"model.options.critic: {error}") from None
+    kind = (len(recipe.data.classes), recipe.model.size, recipe.data.channels)
+    return GanModel(AcganGenerator(*kind, conditioning, width), AcganCritic(*kind, shape), settings_of(recipe))
+
+
 class ClassNorm(nn.Module):
     """Batch normalisation with scales and shifts of each class (de Vries et al. 2017, section 3)."""
 
@@ -167,7 +204,8 @@ class ClassNorm(nn.Module):
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Features (n, maps, height, width) of images of the classes `labels` (n,)."""
-        scales, shifts = (table(labels)[:, :, None, None] for table in (self.scales, self.shifts))
+        scales: Tensor = self.scales(labels)[:, :, None, None]
+        shifts: Tensor = self.shifts(labels)[:, :, None, None]
         return cast(Tensor, self.norm(features)) * scales + shifts
 
 
@@ -184,10 +222,6 @@ class _Block(nn.Module):
             features = self.layer(features)
         normal = self.norm(features, labels) if isinstance(self.norm, ClassNorm) else self.norm(features)
         return functional.leaky_relu(normal, 0.2)
-
-
-def _normal(layer: nn.Module, spectral: bool) -> nn.Module:
-    return spectral_norm(layer) if spectral else layer
 
 
 def _check(classes: int, size: int) -> None:

@@ -14,15 +14,19 @@ textures are kept as they are (Mo et al. 2020, "Freeze the Discriminator", arXiv
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import cast
+from pathlib import Path
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 from torchvision.models import resnet18
 
+from training.adversarial.blocks import initialise_weights, normalise_spectrally
+from training.adversarial.gan import GanModel, settings_of
 from training.adversarial.model import Latent
+from training.checkpoint import initialise
 from training.errors import TrainingError
+from training.recipe import Recipe
 
 STAGES = 5
 """What can be frozen of a ResNet-18: table II's conv1 .. conv5."""
@@ -51,6 +55,7 @@ class AnimalGenerator(nn.Module):
             layers += [nn.BatchNorm2d(maps), nn.ReLU(inplace=True)]
             layers.append(nn.ConvTranspose2d(maps, following, 4, 2, padding=1, bias=following == channels))
         self.layers = nn.Sequential(*layers, nn.Tanh())
+        initialise_weights(self, "gaussian")
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images, as `ImageGenerator` says; `labels` are not used."""
@@ -118,12 +123,49 @@ class LeakyCritic(nn.Module):
         maps = [channels, *reversed(_widths(size, width, narrowest))]
         layers: list[nn.Module] = []
         for before, after in pairwise(maps):
-            layers += [spectral_norm(nn.Conv2d(before, after, 4, 2, padding=1)), nn.LeakyReLU(0.2, inplace=True)]
-        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(maps[-1], 1, 4)))
+            layers += [nn.Conv2d(before, after, 4, 2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(maps[-1], 1, 4))
+        initialise_weights(self, "gaussian")
+        normalise_spectrally(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Logits (n,) of being real, of images (n, channels, size, size) in -1..1; `labels` are not used."""
         return cast(Tensor, self.layers(images)).flatten()
+
+
+def build_animals(
+    recipe: Recipe,
+    *,
+    critic: Literal["resnet18", "leaky"] = "resnet18",
+    critic_weights: str = "",
+    frozen: int = 0,
+    width: int = 512,
+    narrowest: int = 16,
+) -> GanModel:
+    """Both players of a recipe.
+
+    Args:
+        recipe: of a generator; model.size is 256 in the paper, every doubling of 4 works.
+        critic: the paper's ResNet-18, or its future work.
+        critic_weights: a file of a trained ResNet-18, torchvision's or a judge's, that the critic starts from; "": new
+            weights.
+        frozen: stages of the ResNet-18 that stay as they are.
+        width: maps at 4 x 4.
+        narrowest: least maps of a layer.
+
+    Raises:
+        TrainingError: there is no such critic or file, or a size or number that the networks do not allow.
+    """
+    size, channels = recipe.model.size, recipe.data.channels
+    generator = AnimalGenerator(size, channels, width=width, narrowest=narrowest)
+    if critic == "leaky":
+        return GanModel(generator, LeakyCritic(size, channels, width, narrowest), settings_of(recipe))
+    if critic != "resnet18":
+        raise TrainingError(f"model.options.critic = '{critic}': there are 'resnet18' and 'leaky'")
+    residual = ResNetCritic(channels, frozen)
+    if critic_weights:
+        initialise(residual, Path(critic_weights), prefixes=("network.", ""))
+    return GanModel(generator, residual, settings_of(recipe))
 
 
 def _widths(size: int, width: int, narrowest: int) -> list[int]:

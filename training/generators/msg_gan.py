@@ -17,11 +17,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.adversarial.gan import Batch, GanModel, settings_of
 from training.adversarial.model import Latent
+from training.adversarial.penalties import Images
 from training.errors import TrainingError
+from training.recipe import Recipe
 
-Scales = tuple[Tensor, ...]
-"""The same images at 4 x 4, 8 x 8, ... up to their full size, each float32 (n, channels, side, side)."""
+
+class MsgGan(GanModel):
+    """The two players of section 2: what is made and what is real is shown at every scale."""
+
+    generator: "MsgGenerator"
+
+    def real(self, batch: Batch) -> Images:
+        """The batch's images and their averages, coarse to fine."""
+        return averaged_scales(batch.images)
+
+    def make(self, batch: Batch) -> Images:
+        """As many images at every scale, coarse to fine."""
+        return self.generator.scales(self.latent.draw(len(batch.images), batch.images.device))
+
+    def answers(self, images: Images, labels: Tensor) -> tuple[Tensor, None]:
+        """The critic's answers (n,) to images at every scale."""
+        return self.critic(images).float(), None
 
 
 class MsgGenerator(nn.Module):
@@ -48,10 +66,10 @@ class MsgGenerator(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.shown = nn.ModuleList(EqualConv(maps, channels, 1) for maps in widths)
 
-    def scales(self, latents: Tensor) -> Scales:
+    def scales(self, latents: Tensor) -> Images:
         """The images of these latent vectors (n, latent.size) at every scale, coarse to fine."""
         features = self.begin(_normalised(latents[:, :, None, None]))
-        features = features.reshape(len(latents), -1, 4, 4)
+        features = features.flatten(1).unflatten(1, (-1, 4, 4))
         images = []
         for number, (block, show) in enumerate(zip(self.blocks, self.shown, strict=True)):
             if number:
@@ -109,6 +127,17 @@ class MsgCritic(nn.Module):
         return cast(Tensor, self.end(_with_deviation(features)))
 
 
+def build_msg_gan(recipe: Recipe, *, latent: int = 128, width: int = 128, narrowest: int = 16) -> MsgGan:
+    """Both players of a recipe; the options are those of the networks.
+
+    Raises:
+        TrainingError: a size that is not reached from 4 x 4 by doubling.
+    """
+    size, channels = recipe.model.size, recipe.data.channels
+    generator = MsgGenerator(size, channels, latent, width, narrowest)
+    return MsgGan(generator, MsgCritic(size, channels, width, narrowest), settings_of(recipe))
+
+
 class EqualConv(nn.Module):
     """A convolution whose weights are scaled when used, so that all learn at one speed (ProGAN, section 4.1)."""
 
@@ -136,7 +165,7 @@ class _Block(nn.Module):
         return features
 
 
-def averaged_scales(images: Tensor) -> Scales:
+def averaged_scales(images: Tensor) -> Images:
     """Images (n, channels, size, size) at every scale from 4 x 4 on, each the average of 2 x 2 pixels of the next."""
     scales = [images]
     while scales[0].shape[-1] > 4:

@@ -10,8 +10,11 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from training.adversarial.blocks import initialise_weights
+from training.adversarial.gan import GanModel, settings_of
 from training.adversarial.model import Latent
 from training.errors import TrainingError
+from training.recipe import Recipe
 
 SLOPE = 0.3
 """Of Keras' LeakyReLU where none is given."""
@@ -47,7 +50,7 @@ class TutorialGenerator(nn.Module):
             nn.ConvTranspose2d(64, channels, 5, 2, padding=2, output_padding=1, bias=False),
             nn.Tanh(),
         )
-        self.apply(_keras_weights)
+        initialise_weights(self, "glorot")
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images, as `ImageGenerator` says; `labels` are not used."""
@@ -73,21 +76,25 @@ class TutorialCritic(nn.Module):
             nn.Flatten(),
             nn.Linear(128 * (size // 4) ** 2, 1),
         )
-        self.apply(_keras_weights)
+        initialise_weights(self, "glorot")
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Logits (n,) of being real, of images (n, channels, size, size); `labels` are not used."""
         return cast(Tensor, self.layers(images)).flatten()
 
 
+def build_tutorial(recipe: Recipe, *, latent: int = 100, dropout: float = 0.3) -> GanModel:
+    """Both players of a recipe; the options are those of the networks.
+
+    Raises:
+        TrainingError: the networks cannot make images of that size.
+    """
+    size, channels = recipe.model.size, recipe.data.channels
+    return GanModel(
+        TutorialGenerator(size, channels, latent), TutorialCritic(size, channels, dropout), settings_of(recipe)
+    )
+
+
 def _check(size: int) -> None:
     if size % 4:
         raise TrainingError(f"model.size = {size}: the tutorial's networks double twice, so it must be a multiple of 4")
-
-
-def _keras_weights(layer: nn.Module) -> None:
-    """Keras' defaults: Glorot's uniform distribution, biases 0."""
-    if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.xavier_uniform_(layer.weight)
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
