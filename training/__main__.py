@@ -25,6 +25,8 @@ COMMANDS = (
     "split",
     "report",
     "compare",
+    "evaluate",
+    "samples",
     "pull",
 )
 """Modules of `training.commands`, in the order of the help."""

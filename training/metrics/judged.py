@@ -88,6 +88,15 @@ def class_accuracy(said: Opinion, images: ClassifiedImages) -> float:
     return float(np.mean(said.names == np.array(images.classes)[images.labels]))
 
 
+def judged_by(judge: tuple[str, ...], classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Which classes of a judge count for images of `classes`: those that both have.
+
+    All of the judge's where it sorts otherwise, e.g. building sites by how many people are there: an image that it
+    recognises is one of a building site.
+    """
+    return tuple(name for name in judge if name in classes) or judge
+
+
 def recognised(said: Opinion, classes: tuple[str, ...]) -> NDArray[np.bool_]:
     """Which images the judge finds to be of one of `classes` with a probability of at least `CONFIDENT`, (n,)."""
     return np.isin(said.names, classes) & (said.confidence >= CONFIDENT)

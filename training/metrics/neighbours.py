@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.classified import ClassifiedImages
+from training.data.classified import ClassifiedImages, ClassifiedSplits
 from training.data.sheet import Pixels, save_png, sheet
 from training.errors import TrainingError
-from training.metrics.distances import nearest
+from training.metrics.distances import nearest, pixel_features
 from training.metrics.frechet import Features
+from training.metrics.judged import Judge, opinion
 
 PERCENTILE = 1.0
 """As near to a training image as this percentage of new real images is: near enough to be a copy."""
@@ -28,6 +29,12 @@ class Space:
     made: Features
     train: Features
     held_out: Features
+
+
+def spaces(made: ClassifiedImages, splits: ClassifiedSplits, judge: Judge) -> tuple[Space, Space]:
+    """Made, training and held-out images in a judge's features, and in pixels."""
+    sets = (made, splits.train, splits.validation)
+    return Space(*(opinion(judge, images).features for images in sets)), Space(*map(pixel_features, sets))
 
 
 def copy_distance(space: Space) -> float:
@@ -80,9 +87,13 @@ def picture(pixels: NDArray[np.uint8]) -> Pixels:
     Args:
         pixels: uint8 (height, width, channels) of one or three channels.
     """
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
+    pixels = in_colour(pixels)
     times = -(-CELL // min(pixels.shape[:2]))
     if times == 1:
         return pixels
     return np.asarray(cv2.resize(pixels, None, fx=times, fy=times, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def in_colour(pixels: NDArray[np.uint8]) -> Pixels:
+    """RGB of an image with one channel or three."""
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels

@@ -5,7 +5,15 @@ from training.adversarial.model import ImageGenerator
 from training.data.classified import ClassifiedImages
 from training.metrics.frechet import frechet_distance, knows_covariance
 from training.metrics.images import ANY, draw_images
-from training.metrics.judged import Judge, class_accuracy, classes_found, deviation_ratios, opinion, recognised
+from training.metrics.judged import (
+    Judge,
+    class_accuracy,
+    classes_found,
+    deviation_ratios,
+    judged_by,
+    opinion,
+    recognised,
+)
 
 Scores = dict[str, float | None]
 
@@ -41,18 +49,19 @@ def score_images(made: ClassifiedImages, real: ClassifiedImages, judge: Judge) -
             asked for that divided by the share of right ones, since a distance does not see exchanged classes.
 
     Raises:
-        TrainingError: the judge does not know the classes.
+        TrainingError: the judge does not know a class that was asked for.
     """
     said, known = opinion(judge, made), opinion(judge, real)
     enough = knows_covariance(said.features) and knows_covariance(known.features)
     distance = frechet_distance(said.features, known.features) if enough else None
     asked = made.classes != ANY
-    judged = class_accuracy(said, made) if asked else float(recognised(said, real.classes).mean())
+    classes = judged_by(judge.classes, real.classes)
+    judged = class_accuracy(said, made) if asked else float(recognised(said, classes).mean())
     ratios = deviation_ratios(made, real).values()
     return {
         "frechet": distance,
         "judged": judged,
-        "classes": float(classes_found(said, real.classes)),
+        "classes": float(classes_found(said, classes)),
         "deviation": sum(ratios) / len(ratios) if ratios else None,
         "score": None if distance is None else -distance / max(judged, 1e-3) if asked else -distance,
     }

@@ -29,7 +29,8 @@ def synthetic_accuracy(
     Raises:
         TrainingError: a loss is not finite.
     """
-    task = JudgeTask(recipe, ClassifiedSplits(made, real), accelerator)
+    data = recipe.data.model_copy(update={"classes": made.classes})
+    task = JudgeTask(recipe.model_copy(update={"data": data}), ClassifiedSplits(made, real), accelerator)
     steps = recipe.loop.epochs * task.steps_per_epoch
     for number, batch in enumerate(_batches(task, recipe.loop.epochs)):
         seed_step(recipe.loop.seed, number)

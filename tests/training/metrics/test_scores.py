@@ -86,6 +86,14 @@ def test_a_judge_of_other_classes_is_refused() -> None:
         class_accuracy(opinion(ColourJudge(), named), named)
 
 
+def test_scenes_are_recognised_by_a_judge_that_sorts_them_otherwise() -> None:
+    images = real_images(300)
+    scenes = ClassifiedImages(images.pixels, np.zeros(300, np.int64), ("site",), images.names)
+    found = generator_scores(ColourGenerator(classes=0), scenes, ColourJudge(), SETTINGS, seed=0)
+    assert number(found["judged"]) > 0.9
+    assert found["classes"] == 3
+
+
 def test_deviations_are_of_each_pixel_over_the_images_of_a_class() -> None:
     pixels = np.zeros((3, 2, 2, 1), np.uint8)
     pixels[1, 0, 0] = 200
