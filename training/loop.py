@@ -55,7 +55,14 @@ class Task(Protocol):
         """The batches of an epoch from step `start` on, the same ones each time."""
 
     def step(self, batch: Any, number: int) -> Mapping[str, float]:
-        """Change the weights once; losses by name. Raises TrainingError where they are not finite."""
+        """Change the weights once.
+
+        Returns:
+            Losses by name, and what else is worth recording by "panel/name"; not every step needs to have all of them.
+
+        Raises:
+            TrainingError: a loss is not finite, or the task cannot go on for another reason.
+        """
 
     def evaluate(self) -> dict[str, float | None]:
         """Scores by name on the held-out images; None where there is nothing to score."""
@@ -71,7 +78,8 @@ class Position:
     Attributes:
         step: steps done.
         seconds: of the whole run, `training_seconds` of them in steps.
-        sums: of each loss over the steps of the epoch at hand.
+        sums: of each value over the steps of the epoch at hand.
+        counts: of the steps that had it.
         best, best_epoch: of the task's metric.
     """
 
@@ -79,6 +87,7 @@ class Position:
     seconds: float = 0.0
     training_seconds: float = 0.0
     sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     best: float | None = None
     best_epoch: int = 0
 
@@ -121,8 +130,13 @@ class Loop:
                 progress.say(record)
                 if log:
                     log.add(record)
-                self._save()
-                self._stop_if(interruption)
+                asked = interruption.agreed(self.accelerator)
+                if asked or self._due(epoch, self.settings.save_every):
+                    self._save()
+                    if log:
+                        log.draw()
+                if asked:
+                    self._stop()
         if log:
             log.close()
         return log.records if log else []
@@ -151,7 +165,7 @@ class Loop:
             if place < self.task.steps_per_epoch and interruption.agreed(self.accelerator):
                 self.position.training_seconds += time.monotonic() - began
                 self._save()
-                self._stop_if(interruption)
+                self._stop()
         self.position.training_seconds += time.monotonic() - began
 
     def _step(self, batch: Batch) -> Mapping[str, float]:
@@ -162,26 +176,26 @@ class Loop:
         losses = self.task.step(batch, number)
         for name, value in losses.items():
             self.position.sums[name] = self.position.sums.get(name, 0.0) + value
+            self.position.counts[name] = self.position.counts.get(name, 0) + 1
         self.position.step += 1
         return losses
 
     def _finish_epoch(self, epoch: int) -> Record:
         """Evaluate where it is due, keep what is best, and put the epoch's record together."""
         record: Record = {"epoch": epoch + 1, "step": self.position.step}
-        sums = mean_over_processes(self.position.sums, self.accelerator)
-        record |= {f"loss/{name}": total / self.task.steps_per_epoch for name, total in sums.items()}
+        for name, total in mean_over_processes(self.position.sums, self.accelerator).items():
+            record[name if "/" in name else f"loss/{name}"] = total / self.position.counts[name]
         record["learning_rate"] = learning_rate(self.run.recipe.optimiser, self.position.step - 1, self.steps)
         record["images_per_second"] = self.images_per_second
-        self.position.sums = {}
-        last = epoch + 1 == self.settings.epochs
-        if last or (epoch + 1) % self.settings.evaluate_every == 0:
+        self.position.sums, self.position.counts = {}, {}
+        if self._due(epoch, self.settings.evaluate_every):
             scores = self.task.evaluate()
             self._keep_best(scores.get(self.task.metric), epoch + 1)
             record |= scores
         return record
 
     def _keep_best(self, score: float | None, epoch: int) -> None:
-        if self.position.best_epoch and (score is None or score <= (self.position.best or 0.0)):
+        if not is_better(score, self.position.best):
             return
         self.position.best, self.position.best_epoch = score, epoch
         if self.accelerator.is_main_process:
@@ -205,9 +219,17 @@ class Loop:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         return Position(**state["position"])
 
-    def _stop_if(self, interruption: Interruption) -> None:
-        if interruption.agreed(self.accelerator) and self.position.step < self.steps:
+    def _due(self, epoch: int, every: int) -> bool:
+        return epoch + 1 == self.settings.epochs or (epoch + 1) % every == 0
+
+    def _stop(self) -> None:
+        if self.position.step < self.steps:
             raise Interrupted(
                 f"stopped after step {self.position.step} of {self.steps}; the state is in {self.run.folder}: "
                 "go on with the same command and --resume"
             )
+
+
+def is_better(score: float | None, best: float | None) -> bool:
+    """Whether a score is to replace the best one; among those that could not be scored, the newest is kept."""
+    return best is None or (score is not None and score > best)

@@ -89,6 +89,7 @@ class Loop(_Table):
         workers: processes that prepare images.
         evaluate_every: epochs.
         save_every: epochs from one checkpoint to the next; the last epoch is always saved.
+        compile: make kernels of a generator's and a critic's layers: minutes once, then faster steps on a GPU.
     """
 
     epochs: Positive
@@ -101,6 +102,7 @@ class Loop(_Table):
     workers: Count = 2
     evaluate_every: Positive = 1
     save_every: Positive = 1
+    compile: bool = False
 
 
 class Adversarial(_Table):

@@ -36,6 +36,9 @@ class MetricsLog:
         for name, value in record.items():
             if value is not None and name not in ("epoch", "step"):
                 self._tensorboard.add_scalar(name, value, record["step"])
+
+    def draw(self) -> None:
+        """The picture of all epochs so far."""
         draw_curves(self.records, self._run.recipe.title, self._run.folder / "curves.png")
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """A run: one recipe trained into one folder.
 
 The folder holds `recipe.json` (as run), `metrics.jsonl` (one line for each epoch), `curves.png`, `tensorboard/`,
-`checkpoints/` (for `--resume`), `best.safetensors` and, once finished, `summary.json`.
+`checkpoints/` (for `--resume`), `best.safetensors` and, once finished, `summary.json`; that of a generator also has
+`samples/` (what fixed latent vectors became over time) and `best-critic.safetensors`.
 """
 
 import json
@@ -13,11 +14,12 @@ from typing import Any
 from training.errors import TrainingError
 from training.recipe import Recipe
 
-MAY_CHANGE = ("loop.epochs", "loop.evaluate_every", "loop.workers")
+MAY_CHANGE = ("loop.epochs", "loop.evaluate_every", "loop.save_every", "loop.workers")
 """Fields that may differ when a run is resumed."""
 
 _CONTENTS = (
     "recipe.json", "metrics.jsonl", "curves.png", "tensorboard", "checkpoints", "best.safetensors", "summary.json",
+    "samples", "best-critic.safetensors",
 )  # fmt: skip
 
 
@@ -51,6 +53,11 @@ class Run:
     def summary(self) -> Path:
         """What the run cost and reached."""
         return self.folder / "summary.json"
+
+    @property
+    def samples(self) -> Path:
+        """Sheets of what a generator made on its way."""
+        return self.folder / "samples"
 
     @property
     def checkpoints(self) -> Path:

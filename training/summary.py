@@ -12,7 +12,8 @@ from training.run import Run, read_json, write_json
 
 LOG_COLUMNS = ("date", "recipe", "data", "device", "cost", "scores of the best epoch", "the paper's")
 
-_NO_SCORES = {"epoch", "step", "learning_rate", "images_per_second"}
+_NO_SCORES = {"epoch", "step", "learning_rate", "images_per_second", "spread"}
+_NO_SCORE_PANELS = ("loss/", "answer/", "accuracy/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,11 @@ def log_line(summary: Mapping[str, Any]) -> str:
 
 
 def _scores(record: Record) -> Record:
-    return {name: value for name, value in record.items() if name not in _NO_SCORES and not name.startswith("loss/")}
+    return {
+        name: value
+        for name, value in record.items()
+        if name not in _NO_SCORES and not name.startswith(_NO_SCORE_PANELS)
+    }
 
 
 def _listed(values: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ A paper's model is its two networks; what it does otherwise is one of the four m
 `real`, `make`, `seen` and `answers`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -50,8 +51,8 @@ class GanModel:
 
     def __init__(self, generator: nn.Module, critic: nn.Module, settings: Adversarial) -> None:
         self.generator, self.critic, self.settings = generator, critic, settings
-        self.generators: dict[str, nn.Module] = {"generator": generator}
-        self.critics: dict[str, nn.Module] = {"critic": critic}
+        self.generators: Mapping[str, nn.Module] = {"generator": generator}
+        self.critics: Mapping[str, nn.Module] = {"critic": critic}
         self.latent: Latent = cast(ImageGenerator, generator).latent
         self.classes: int = cast(ImageGenerator, generator).classes
         self.loss = loss_of(settings)

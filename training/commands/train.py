@@ -48,7 +48,15 @@ def _command(name: str) -> Callable[..., None]:
 
 def start(run: Run) -> None:
     """Train by whatever trains this kind of model."""
-    if run.recipe.model.name.startswith("yolo"):
+    if run.recipe.adversarial is not None:
+        from training.generation import train_generator  # noqa: PLC0415 - torch only when needed
+
+        train_generator(run)
+    elif run.recipe.model.name.startswith("judge"):
+        from training.judges.training import train_judge  # noqa: PLC0415 - torch only when needed
+
+        train_judge(run)
+    elif run.recipe.model.name.startswith("yolo"):
         from training.detectors.yolo import train_yolo  # noqa: PLC0415 - torch only when needed
 
         train_yolo(run)
