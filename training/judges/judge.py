@@ -15,7 +15,7 @@ from torch import Tensor
 from training import recipe
 from training.checkpoint import load_weights
 from training.errors import Interrupted, TrainingError
-from training.judges.network import JudgeNetwork, build_judge
+from training.judges.network import AnyJudge, build_judge
 from training.judges.training import fit_judge
 from training.parts import build_accelerator
 from training.recipe import Recipe, load_recipe
@@ -41,7 +41,7 @@ class TrainedJudge:
         name: of its recipe.
     """
 
-    network: JudgeNetwork
+    network: AnyJudge
     classes: tuple[str, ...]
     accuracy: float
     name: str
@@ -103,11 +103,10 @@ def load_judge(folder: Path) -> TrainedJudge:
         TrainingError: a file is missing, damaged or of another network.
     """
     found = Recipe.model_validate(read_json(folder / "recipe.json"))
-    data = found.data
-    network = build_judge(len(data.classes), found.model.size, data.channels, found.model.options)
+    network = build_judge(found)
     load_weights(network, folder / "best.safetensors")
     accuracy = float(read_summary(folder)["best"]["accuracy"])
-    return TrainedJudge(network.eval().requires_grad_(False), data.classes, accuracy, found.name)
+    return TrainedJudge(network.eval().requires_grad_(False), found.data.classes, accuracy, found.name)
 
 
 def _accelerator(loop: recipe.Loop) -> Accelerator:

@@ -1,7 +1,6 @@
-"""The network of a judge: a small residual classifier whose penultimate values are features of an image.
+"""The networks of judges: residual classifiers whose penultimate values are features of an image.
 
-A plain ResNet (He et al., Deep Residual Learning for Image Recognition, 2016, section 4.2: the form for small images)
-with three stages. Features are the means of the last stage's channels, so they say what is in the image, not where.
+Features are the means of the last stage's channels, so they say what is in the image, not where.
 """
 
 from typing import cast
@@ -9,16 +8,18 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.models import resnet18
 
 from training.errors import TrainingError
+from training.recipe import Recipe
 
 LEAST_SIZE = 16
 LARGE_SIZE = 48
-"""Sides from which on the first convolution halves the image."""
+"""Side from which on the first convolution halves the image."""
 
 
 class JudgeNetwork(nn.Module):
-    """A classifier of images of one size.
+    """A small one, three stages as in He et al., Deep Residual Learning for Image Recognition, 2016, section 4.2.
 
     Attributes:
         size: side in pixels that it computes at; other images are scaled to it.
@@ -37,6 +38,10 @@ class JudgeNetwork(nn.Module):
             before = after
         self.body = nn.Sequential(*stages, nn.BatchNorm2d(before), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(before, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(self.classifier.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (n, classes) of float32 images (n, channels, height, width) in -1..1."""
@@ -48,8 +53,7 @@ class JudgeNetwork(nn.Module):
         Raises:
             TrainingError: the images have another number of channels.
         """
-        if images.shape[1] != self.channels:
-            raise TrainingError(f"a judge of images with {self.channels} channels was given {images.shape[1]}")
+        _check_channels(images, self.channels)
         return cast("Tensor", self.body(scaled(images, self.size)).mean((2, 3)))
 
 
@@ -74,6 +78,41 @@ class Block(nn.Module):
         return cast("Tensor", self.second(normal) + (values if self.shortcut is None else self.shortcut(normal)))
 
 
+class ResNetJudge(nn.Module):
+    """torchvision's ResNet-18 as a judge: for critics that start from a trained one, and as a stronger feature network.
+
+    Attributes:
+        size, channels, dimensions: as for `JudgeNetwork`.
+        network: torchvision's, with its names of weights; grey images are shown to all three channels.
+    """
+
+    def __init__(self, classes: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.size, self.channels, self.dimensions = size, channels, 512
+        self.network = resnet18(weights=None, num_classes=classes)
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """As `JudgeNetwork.forward`."""
+        return cast("Tensor", self.network.fc(self.features(images)))
+
+    def features(self, images: Tensor) -> Tensor:
+        """As `JudgeNetwork.features`; images are normalised as torchvision's trained networks want it."""
+        _check_channels(images, self.channels)
+        shown = ((scaled(images, self.size) + 1) / 2).expand(-1, 3, -1, -1)
+        layers = self.network
+        values = layers.maxpool(layers.relu(layers.bn1(layers.conv1((shown - self.mean) / self.deviation))))
+        for stage in (layers.layer1, layers.layer2, layers.layer3, layers.layer4):
+            values = stage(values)
+        return cast("Tensor", values.mean((2, 3)))
+
+
+AnyJudge = JudgeNetwork | ResNetJudge
+
+
 def scaled(images: Tensor, size: int) -> Tensor:
     """Square images of a side; smaller ones are the mean of what they show, so that fine patterns do not alias."""
     if images.shape[2:] == (size, size):
@@ -81,26 +120,32 @@ def scaled(images: Tensor, size: int) -> Tensor:
     return functional.interpolate(images, (size, size), mode="bilinear", antialias=True)
 
 
-def build_judge(classes: int, size: int, channels: int, options: dict[str, object]) -> JudgeNetwork:
-    """The network of a recipe; weights are drawn from torch's generator.
+def build_judge(found: Recipe) -> AnyJudge:
+    """The network of a judge's recipe; its weights are drawn from torch's generator.
 
-    Args:
-        classes: how many.
-        size: side in pixels of the square images that it computes at.
-        channels: of the images, 1 or 3.
-        options: "width", channels of the first stage, and "blocks" of each stage.
+    `model.name` is "judge", with the options "width", channels of the first stage, and "blocks" of each stage; or
+    "judge-resnet18", without options.
 
     Raises:
-        TrainingError: an option that it does not have, or a size that it cannot take.
+        TrainingError: there is no such network or option, or a size that it cannot take.
     """
-    if size < LEAST_SIZE:
-        raise TrainingError(f"model.size = {size}: a judge needs images of at least {LEAST_SIZE} pixels")
-    numbers = {name: value for name, value in options.items() if isinstance(value, int) and value > 0}
-    if set(options) - {"width", "blocks"} or len(numbers) < len(options):
-        raise TrainingError(f"model.options = {options}: a judge has 'width' and 'blocks', whole numbers from 1 on")
-    network = JudgeNetwork(classes, size, channels, **numbers)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    torch.nn.init.zeros_(network.classifier.bias)
-    return network
+    model, data = found.model, found.data
+    options = {name: value for name, value in model.options.items() if isinstance(value, int) and value > 0}
+    known = {"judge": {"width", "blocks"}, "judge-resnet18": set[str]()}
+    if model.name not in known:
+        raise TrainingError(f"model.name: there is no judge '{model.name}'; there are {', '.join(known)}")
+    if model.options.keys() - known[model.name] or len(options) < len(model.options):
+        raise TrainingError(
+            f"model.options = {model.options}: '{model.name}' has "
+            + (f"{', '.join(sorted(known[model.name]))}, whole numbers from 1 on" if known[model.name] else "none")
+        )
+    if model.size < LEAST_SIZE:
+        raise TrainingError(f"model.size = {model.size}: a judge needs images of at least {LEAST_SIZE} pixels")
+    if model.name == "judge":
+        return JudgeNetwork(len(data.classes), model.size, data.channels, **options)
+    return ResNetJudge(len(data.classes), model.size, data.channels)
+
+
+def _check_channels(images: Tensor, channels: int) -> None:
+    if images.shape[1] != channels:
+        raise TrainingError(f"a judge of images with {channels} channels was given {images.shape[1]}")

@@ -87,9 +87,9 @@ class JudgeTask:
     def __init__(self, recipe: Recipe, images: ClassifiedSplits, accelerator: Accelerator) -> None:
         self.recipe, self.accelerator = recipe, accelerator
         self._train, self._held_out = images.train, images.validation
-        data, model, loop = recipe.data, recipe.model, recipe.loop
+        loop = recipe.loop
         seed_step(loop.seed, 0)
-        self.network = build_judge(len(data.classes), model.size, data.channels, model.options).to(accelerator.device)
+        self.network = build_judge(recipe).to(accelerator.device)
         self.average = Average(self.network, loop.ema) if loop.ema else None
         self._wrapped, optimiser = accelerator.prepare(self.network, build_optimiser(self.network, recipe.optimiser))
         self.optimisers = {"judge": optimiser}
