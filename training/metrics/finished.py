@@ -8,7 +8,7 @@ import torch
 
 from training.adversarial.gan import Batch, GanModel
 from training.adversarial.model import ImageGenerator
-from training.checkpoint import Checkpoints, load_weights
+from training.checkpoint import load_weights
 from training.classified_data import classified_images_of
 from training.data.classified import ClassifiedImages, ClassifiedSplits
 from training.errors import TrainingError
@@ -83,15 +83,12 @@ class FinishedGenerator:
 
     @torch.no_grad()
     def realness(self, images: ClassifiedImages) -> Features:
-        """What the critic of the last step says of images, float64 (n,), more is more real.
+        """What the critic that was trained against this generator says of images, float64 (n,), more is more real.
 
         Raises:
-            TrainingError: the run's checkpoint is gone; the critic is kept nowhere else.
+            TrainingError: the run's folder has no critic.
         """
-        folder = Checkpoints(self.run.checkpoints).newest()
-        if folder is None:
-            raise TrainingError(f"the critic of {self.run.folder} is lost: there is no checkpoint in it")
-        load_weights(self.players.critic, folder / "critic.safetensors")
+        load_weights(self.players.critic, self.run.folder / "best-critic.safetensors")
         answers = []
         for start in range(0, len(images), BATCH):
             some = slice(start, start + BATCH)
@@ -124,7 +121,8 @@ def load_generator(folder: Path, data: Path | None = None) -> FinishedGenerator:
     trained_on = str(read_run_summary(folder).get("data", found.data.source))
     if data is None and trained_on != found.data.source:
         data = Path(trained_on)
-    players = build_model(found)
+    # weights to start from are not needed: they were trained over
+    players = build_model(found.model_copy(update={"model": found.model.model_copy(update={"weights": ""})}))
     load_weights(players.generator, folder / "best.safetensors")
     for network in (players.generator, players.critic):
         network.to(best_device()).eval().requires_grad_(False)
