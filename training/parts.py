@@ -127,9 +127,9 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._bar.__exit__(kind, error, at)
 
-    def advance(self, done: int, losses: Mapping[str, float]) -> None:
-        """Steps done, and the losses of the last one."""
-        shown = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+    def advance(self, done: int, values: Mapping[str, float]) -> None:
+        """Steps done, and of the last one's values the losses."""
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in values.items() if "/" not in name)
         self._bar.update(self._task, completed=done, description=shown)
 
     def say(self, record: Mapping[str, Any]) -> None:

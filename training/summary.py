@@ -12,8 +12,8 @@ from training.run import Run, read_json, write_json
 
 LOG_COLUMNS = ("date", "recipe", "data", "device", "cost", "scores of the best epoch", "the paper's")
 
-_NO_SCORES = {"epoch", "step", "learning_rate", "images_per_second", "spread"}
-_NO_SCORE_PANELS = ("loss/", "answer/", "accuracy/")
+_NO_SCORES = {"epoch", "step", "learning_rate", "images_per_second"}
+_NO_SCORE_PANELS = ("loss/", "answer/", "accuracy/", "spread/")
 
 
 @dataclass(frozen=True, slots=True)

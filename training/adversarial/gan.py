@@ -99,7 +99,7 @@ class GanModel:
         measures = self._measures(answers.detach(), fake_answers.detach())
         if classes is not None:
             measures["accuracy/class"] = (classes.detach().argmax(1) == batch.labels).float().mean()
-        return Turn(losses, measures | {"spread": _spread(made[-1]) / _spread(real[-1]).clamp(min=1e-6)})
+        return Turn(losses, measures | {"spread/made": _spread(made[-1]) / _spread(real[-1]).clamp(min=1e-6)})
 
     def generator_turn(self, batch: Batch, progress: float, number: int) -> Turn:
         """Make what the critic takes for real."""

@@ -107,7 +107,7 @@ class Watch(nn.Module):
 
     def _running(self, values: Mapping[str, float]) -> list[float]:
         """Running means of the critic's distance from its least loss, of its accuracy, and of the spread."""
-        loss, accuracy, spread = values.get("critic"), critic_accuracy(values), values.get("spread")
+        loss, accuracy, spread = values.get("critic"), critic_accuracy(values), values.get("spread/made")
         distance = None if loss is None or self._least is None else loss - self._least
         for place, value in enumerate((distance, accuracy, spread)):
             if value is not None:
