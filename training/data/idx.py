@@ -26,6 +26,7 @@ BYTES = 8
 """The type of unsigned bytes."""
 
 MOST_DIMENSIONS = 3
+PART = 1 << 20
 IMAGES = re.compile(r"(?P<set>.*?)[-_.]?images?[-_.]idx3[-_.]ubyte(\.gz)?$", re.IGNORECASE)
 LABELS = re.compile(r"(?P<set>.*?)[-_.]?labels?[-_.]idx1[-_.]ubyte(\.gz)?$", re.IGNORECASE)
 
@@ -80,11 +81,20 @@ def _values(stream: IO[bytes], file: Path) -> NDArray[np.uint8]:
         raise TrainingError(f"{file}: ends within its head")
     shape = struct.unpack(f">{head[3]}I", sizes)
     count = math.prod(shape)
-    content = stream.read(count + 1)
+    content = _read(stream, count + 1)
     if len(content) != count:
         found = f"{len(content)} are there" if len(content) < count else "more follow"
         raise TrainingError(f"{file}: {' x '.join(map(str, shape))} values are said to follow, but {found}")
     return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _read(stream: IO[bytes], most: int) -> bytes:
+    """So many bytes or all; memory is taken only for what is there, whatever the head says."""
+    parts: list[bytes] = []
+    while most > 0 and (part := stream.read(min(most, PART))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
 
 
 def _files(folder: Path, pattern: re.Pattern[str]) -> dict[str, Path]:

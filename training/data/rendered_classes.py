@@ -157,7 +157,7 @@ def _keep(file: Path, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> N
 
 def _kept(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     try:
-        with np.load(file, allow_pickle=False) as found:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             return found["pixels"], found["labels"]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise TrainingError(f"{file} is damaged ({error}): remove it, and it is rendered again") from None

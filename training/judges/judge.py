@@ -86,9 +86,11 @@ def judge_of(settings: recipe.Judge, accelerator: Accelerator | None = None) -> 
     if not is_judge(wanted):
         raise TrainingError(f"judge.recipe = '{settings.recipe}': it trains a '{wanted.model.name}', which is no judge")
     folder = RUNS / settings.recipe
-    if not (folder / "summary.json").is_file():
-        _train(wanted, folder, accelerator or _accelerator(wanted.loop))
-    return load_judge(folder)
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices):  # whoever asks draws the same numbers, whether the judge is there or not
+        if not (folder / "summary.json").is_file():
+            _train(wanted, folder, accelerator or _accelerator(wanted.loop))
+        return load_judge(folder)
 
 
 def is_judge(found: Recipe) -> bool:
@@ -115,9 +117,8 @@ def _accelerator(loop: recipe.Loop) -> Accelerator:
 
 
 def _train(wanted: Recipe, folder: Path, accelerator: Accelerator) -> None:
-    """Train into the folder, or go on there, and leave torch's random numbers as they were."""
-    devices = [accelerator.device] if accelerator.device.type == "cuda" else []
-    with _alone(folder) if accelerator.is_main_process else nullcontext(), torch.random.fork_rng(devices):
+    """Train into the folder, or go on there."""
+    with _alone(folder) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
         if (folder / "summary.json").is_file():  # another training wanted the same judge, and was first
             return
