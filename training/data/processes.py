@@ -40,7 +40,7 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item], title: s
     except OSError as error:
         raise TrainingError(f"{title}: {error}") from None
     except BrokenProcessPool:
-        raise TrainingError(f"{title}: a process was killed; started again, it goes on with what is not done") from None
+        raise TrainingError(f"{title}: a process was killed; the same command does what is not done yet") from None
 
 
 def _results(work: Callable[[Item], Result], items: Sequence[Item], chunk: int) -> Iterator[Result]:

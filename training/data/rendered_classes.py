@@ -5,25 +5,29 @@ that a model is checked with was ever trained on. Recipes that differ in the num
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.annotations import LabelledBox
 from training.data.classified import ClassifiedImages, ClassifiedSplits
 from training.data.processes import in_processes
 from training.data.rendered import split_seeds
 from training.data.scene_classes import scene_class
 from training.errors import TrainingError
 from training.recipe import Data
+
+Pixels = NDArray[np.uint8]
 
 CHUNK = 8
 """Images handed to a process at once; one takes some milliseconds."""
@@ -47,6 +51,13 @@ class ClassRenderer:
     def load(self, name: str) -> Any:
         """Something of the module, imported only now."""
         return getattr(import_module(self.module), name)
+
+
+class _Images(NamedTuple):
+    """What a file holds: pixels (n, height, width, channels) and what `draw` says of each image (n,)."""
+
+    pixels: Pixels
+    about: NDArray[np.str_]
 
 
 RENDERERS = {
@@ -80,84 +91,91 @@ def rendered_splits(data: Data, cache: Path) -> ClassifiedSplits:
     return ClassifiedSplits(_split(data, "train", cache), _split(data, "validation", cache))
 
 
-def draw(data: Data, item: tuple[int, int]) -> tuple[NDArray[np.uint8], int]:
-    """One image and the number of its class.
+def draw(data: Data, item: tuple[int, int]) -> tuple[Pixels, str]:
+    """One image and what is in it.
 
     Args:
         data: as for `rendered_splits`.
         item: the image's number in its split, and its seed.
 
     Returns:
-        uint8 (height, width, channels), and 0..len(data.classes)-1.
+        uint8 (height, width, channels), and its class; of a scene its boxes as JSON, so that recipes which sort scenes
+        otherwise share the images.
     """
     number, seed = item
     renderer = RENDERERS[data.source]
     render = renderer.load(renderer.function)
     if renderer.kinds:
-        label = number % len(data.classes)
-        pixels = render(seed, data.width, data.height, data.classes[label])
-    else:
-        pixels, boxes = render(seed, data.width, data.height)
-        label = scene_class(boxes, data.classes)
-    return in_channels(pixels, data.channels), label
+        about = data.classes[number % len(data.classes)]
+        return in_channels(render(seed, data.width, data.height, about), data.channels), about
+    pixels, boxes = render(seed, data.width, data.height)
+    return in_channels(pixels, data.channels), json.dumps([(box.label, box.edges) for box in boxes])
 
 
-def in_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+def in_channels(pixels: Pixels, channels: int) -> Pixels:
     """RGB (height, width, 3) or grey (height, width) as uint8 (height, width, channels), channels being 1 or 3."""
     if pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], channels, axis=2)
-    return pixels if channels == 3 else cast("NDArray[np.uint8]", cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None])
+    return pixels if channels == 3 else cast("Pixels", cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None])
 
 
 def _split(data: Data, split: Literal["train", "validation"], cache: Path) -> ClassifiedImages:
     seeds = split_seeds(data, split)
     file = _file(data, seeds.start, cache)
-    pixels, labels = _kept(file) if file.is_file() else _none(data)
-    if len(pixels) < len(seeds):
-        more, their_labels = _rendered(data, seeds, len(pixels))
-        pixels, labels = np.concatenate((pixels, more)), np.concatenate((labels, their_labels))
-        _keep(file, pixels, labels)
+    images = _kept(file) if file.is_file() else _Images(_empty(data, 0), np.empty(0, np.str_))
+    if len(images.pixels) < len(seeds):
+        more = _rendered(data, seeds, len(images.pixels))
+        images = _Images(*(np.concatenate(parts) for parts in zip(images, more, strict=True)))
+        _keep(file, images)
     count = len(seeds)
-    return ClassifiedImages(pixels[:count], labels[:count], data.classes, [f"seed {seed}" for seed in seeds])
+    labels = np.array([_label(data, str(about)) for about in images.about[:count]], np.int64)
+    return ClassifiedImages(images.pixels[:count], labels, data.classes, [f"seed {seed}" for seed in seeds])
+
+
+def _label(data: Data, about: str) -> int:
+    """The number of an image's class."""
+    if RENDERERS[data.source].kinds:
+        return data.classes.index(about)
+    return scene_class([LabelledBox(label, tuple(edges)) for label, edges in json.loads(about)], data.classes)
 
 
 def _file(data: Data, first: int, cache: Path) -> Path:
-    """Where a split stays, as long as any recipe wanted it: the name has a hash of all that its pixels depend on."""
-    parts = (RENDERERS[data.source].version, data.classes, first, data.width, data.height, data.channels)
+    """Where a split stays, as long as any recipe wanted it: the name has a hash of all that its images depend on."""
+    renderer = RENDERERS[data.source]
+    classes = data.classes if renderer.kinds else ()
+    parts = (renderer.version, classes, first, data.width, data.height, data.channels)
     return cache / f"{data.source}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}.npz"
 
 
-def _none(data: Data) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    return np.empty((0, data.height, data.width, data.channels), np.uint8), np.empty(0, np.int64)
+def _empty(data: Data, count: int) -> Pixels:
+    return np.empty((count, data.height, data.width, data.channels), np.uint8)
 
 
-def _rendered(data: Data, seeds: range, done: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _rendered(data: Data, seeds: range, done: int) -> _Images:
     """The images of a split after the first `done`."""
     items = list(enumerate(seeds))[done:]
-    pixels = np.empty((len(items), data.height, data.width, data.channels), np.uint8)
-    labels = np.empty(len(items), np.int64)
-    drawn: Iterable[tuple[NDArray[np.uint8], int]] = in_processes(
-        partial(draw, data), items, f"rendering {data.source}", CHUNK
-    )
-    for place, (image, label) in enumerate(drawn):
-        pixels[place], labels[place] = image, label
-    return pixels, labels
+    pixels, abouts = _empty(data, len(items)), []
+    drawn: Iterable[tuple[Pixels, str]] = in_processes(partial(draw, data), items, f"rendering {data.source}", CHUNK)
+    for place, (image, about) in enumerate(drawn):
+        pixels[place] = image
+        abouts.append(about)
+    return _Images(pixels, np.array(abouts, np.str_))
 
 
-def _keep(file: Path, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+def _keep(file: Path, images: _Images) -> None:
     part = file.with_name(f".{file.stem}.{os.getpid()}.npz")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(part, pixels=pixels, labels=labels)
+        np.savez(part, **images._asdict())
         part.replace(file)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise TrainingError(f"{file}: {error.strerror}") from None
 
 
-def _kept(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _kept(file: Path) -> _Images:
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
-            return found["pixels"], found["labels"]
+            return _Images(found["pixels"], found["about"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise TrainingError(f"{file} is damaged ({error}): remove it, and it is rendered again") from None

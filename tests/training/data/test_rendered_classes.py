@@ -25,9 +25,9 @@ def test_images_are_those_of_their_seeds_and_classes_take_turns(tmp_path: Path) 
     assert list(splits.train.names) == ["seed 5", "seed 6", "seed 7", "seed 8"]
     assert not set(splits.train.names) & set(splits.validation.names)
     for number, seed in enumerate(range(5, 9)):
-        pixels, label = draw(fruits(), (number, seed))
+        pixels, kind = draw(fruits(), (number, seed))
         assert (splits.train.pixels[number] == pixels).all()
-        assert splits.train.labels[number] == label
+        assert splits.train.classes[splits.train.labels[number]] == kind
 
 
 def test_what_is_there_is_kept_and_only_the_rest_is_rendered(tmp_path: Path) -> None:
