@@ -1,4 +1,4 @@
-"""The `imago` command: pictures and videos in, tables and annotated copies out.
+"""The `imago` command: pictures and videos in, tables and annotated copies out, and pictures that never were.
 
 It only talks to servers. The exit code is 1 when anything failed and 2 when the command line makes no sense.
 """
@@ -11,17 +11,19 @@ import typer
 
 from imago import batch, draw, tables
 from imago.cli_detect import detect
+from imago.cli_generate import generate, interpolate
 from imago.cli_options import AsJson, AtOnce, Server, Timeout, plan_or_refuse
-from imago.client import DEFAULT_SERVER, DEFAULT_TIMEOUT_S, PART_KINDS, FaceOptions, Imago, part
+from imago.client import DEFAULT_SERVER, DEFAULT_TIMEOUT_S, PART_KINDS, Imago, part
 from imago.faces import FaceFinder, FoundFaces
+from imago.options import FaceOptions
 from imago.outputs import Job, expand
-from imago.terminal import complain, failures_in_one_line, progress, sentence, show, show_json
+from imago.terminal import as_dict, complain, failures_in_one_line, progress, sentence, show, show_json
 from imago.v1.detector_pb2 import DetectFacesResponse, FaceCropOptions, HaarOptions
 from imago.v1.gateway_pb2 import Part
 
 app = typer.Typer(
     name="imago",
-    help="See what is in pictures and videos, by asking an Imago server.",
+    help="See what is in pictures and videos, and make new ones, by asking an Imago server.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,6 +34,8 @@ app = typer.Typer(
 HAAR = "Options of face_haar"
 
 app.command(no_args_is_help=True)(detect)
+app.command(no_args_is_help=True)(generate)
+app.command(no_args_is_help=True)(interpolate)
 
 
 @app.callback(invoke_without_command=True)
@@ -138,13 +142,15 @@ def analyze(  # noqa: PLR0913 - a parameter is a flag
 
 @app.command()
 def models(as_json: AsJson = False, server: Server = DEFAULT_SERVER, timeout: Timeout = DEFAULT_TIMEOUT_S) -> None:
-    """List the models that can be asked."""
+    """List the models that can be asked, and what can be asked of generators."""
     with failures_in_one_line(), Imago(server, timeout_s=timeout) as client:
         answer = client.models()
+        generates = any(model.task == "image-generation" and model.ready for model in answer.models)
+        described = client.describe_generators() if generates else None
     if as_json:
-        show_json(answer)
+        show_json(answer, **({"generators": as_dict(described)} if described else {}))
         return
-    show(tables.models(answer))
+    show(tables.models(answer), *([tables.generators(described)] if described else []))
     for service in answer.unreachable:
         complain(f"{service.service} at {service.address} cannot be asked: {service.reason}")
 

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from imago.cli_options import AsJson, AtOnce, Server, Timeout, plan_or_refuse
-from imago.client import DEFAULT_SERVER, DEFAULT_TIMEOUT_S, DetectOptions, Imago, StreamOptions
+from imago.client import DEFAULT_SERVER, DEFAULT_TIMEOUT_S, Imago
 from imago.detecting import Detecting
 from imago.draw import SUFFIXES
+from imago.options import DetectOptions, StreamOptions
 from imago.outputs import VIDEO_SUFFIXES, copy_suffixes, expand, is_video
 from imago.sheets import Sheet
 from imago.sightings import WatchOptions

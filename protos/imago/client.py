@@ -8,7 +8,7 @@ stand beside this one on the same parts.
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self, TypedDict, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack
 
 import grpc
 from google.protobuf.message import Message
@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from imago import errors, streams
 from imago.channel import open_channel
 from imago.images import ImageInput, to_image
+from imago.options import DetectOptions, FaceOptions, GenerateOptions, InterpolateOptions, StreamOptions
 from imago.streams import FrameInput
 from imago.v1.detector_pb2 import (
     DetectFacesRequest,
@@ -24,8 +25,6 @@ from imago.v1.detector_pb2 import (
     DetectResponse,
     DetectStreamResponse,
     DetectStreamStart,
-    FaceCropOptions,
-    HaarOptions,
 )
 from imago.v1.detector_pb2_grpc import DetectorServiceStub
 from imago.v1.gateway_pb2 import (
@@ -39,6 +38,17 @@ from imago.v1.gateway_pb2 import (
     SystemStatusResponse,
 )
 from imago.v1.gateway_pb2_grpc import GatewayServiceStub
+from imago.v1.generator_pb2 import (
+    DescribeModelsRequest,
+    DescribeModelsResponse,
+    GenerateRequest,
+    GenerateResponse,
+    InterpolateRequest,
+    InterpolateResponse,
+    InterpolationStop,
+    LatentVector,
+)
+from imago.v1.generator_pb2_grpc import GeneratorServiceStub
 
 DEFAULT_SERVER = "127.0.0.1:8081"
 # The slowest detector needs about 25 s for a photograph that is doubled once.
@@ -51,42 +61,8 @@ PART_KINDS = {
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
 
-
-class DetectOptions(TypedDict, total=False):
-    """The fields of DetectRequest besides the image, with its ranges and defaults."""
-
-    model: str
-    version: str
-    score_threshold: float
-    iou_threshold: float
-    max_detections: int
-    labels: Sequence[str]
-
-
-class StreamOptions(TypedDict, total=False):
-    """The fields of DetectStreamStart, with its ranges and defaults."""
-
-    model: str
-    version: str
-    score_threshold: float
-    alert_labels: Sequence[str]
-    alert_after_frames: int
-    alert_after_ms: int
-    labels: Sequence[str]
-
-
-class FaceOptions(TypedDict, total=False):
-    """The fields of DetectFacesRequest besides the image, with its ranges and defaults."""
-
-    model: str
-    version: str
-    score_threshold: float
-    upsample: int
-    longest_side: int
-    haar: HaarOptions
-    largest_only: bool
-    landmarks: bool
-    crops: FaceCropOptions
+StopInput = int | LatentVector | InterpolationStop
+"""A stop of a way: a seed, a latent vector, or the message itself, which may also name a class."""
 
 
 def part(name: str) -> Part:
@@ -122,6 +98,7 @@ class Imago:
         self._channel = open_channel(server)
         self._detector = DetectorServiceStub(self._channel)
         self._gateway = GatewayServiceStub(self._channel)
+        self._generator = GeneratorServiceStub(self._channel)
 
     def detect(
         self, image: ImageInput, *, timeout_s: float | None = None, **options: Unpack[DetectOptions]
@@ -176,6 +153,51 @@ class Imago:
         for name, value in options.items():
             _set(request, name, value)
         return self._call(self._detector.DetectFaces, request, timeout_s)
+
+    def generate(self, *, timeout_s: float | None = None, **options: Unpack[GenerateOptions]) -> GenerateResponse:
+        """Images that never were, each with the latent vector and the seed that it comes from.
+
+            for image in imago.generate(model="fruits", count=16, seed=7).images:
+                to_pillow(image.image).save(f"fruit-{image.index}.png")
+
+        `options` are the fields of GenerateRequest; `images.to_pillow` opens what comes.
+        """
+        request = GenerateRequest()
+        for name, value in options.items():
+            _set(request, name, value)
+        return self._call(self._generator.Generate, request, timeout_s)
+
+    def interpolate(
+        self,
+        stops: Iterable[StopInput],
+        *,
+        timeout_s: float | None = None,
+        **options: Unpack[InterpolateOptions],
+    ) -> Generator[InterpolateResponse, None, None]:
+        """The images on the way from stop to stop, each as soon as it is ready; closing it ends the call.
+
+        Args:
+            stops: At least two.
+            timeout_s: Most seconds for the whole way; None: as long as it lasts.
+            options: The other fields of InterpolateRequest.
+        """
+        request = InterpolateRequest()
+        _set(request, "stops", [_stop(stop) for stop in stops])
+        for name, value in options.items():
+            _set(request, name, value)
+        with self._failures(timeout_s):
+            call = self._generator.Interpolate(request, timeout=timeout_s)
+            try:
+                yield from call
+            finally:
+                call.cancel()  # type: ignore[no-untyped-call] # its stub has no types
+
+    def describe_generators(
+        self, model: str = "", version: str = "", *, timeout_s: float | None = None
+    ) -> DescribeModelsResponse:
+        """What can be asked of `generate`: latent spaces, classes and sizes of one model, or of all."""
+        request = DescribeModelsRequest(model=model, version=version)
+        return self._call(self._generator.DescribeModels, request, timeout_s)
 
     def analyze(
         self,
@@ -240,6 +262,13 @@ class Imago:
             if not isinstance(error, grpc.Call):
                 raise
             raise errors.from_call(error, server=self._server, timeout_s=timeout_s) from error
+
+
+def _stop(stop: StopInput) -> InterpolationStop | dict[str, int | LatentVector]:
+    """The message, or what it can be made of."""
+    if isinstance(stop, InterpolationStop):
+        return stop
+    return {"latent": stop} if isinstance(stop, LatentVector) else {"seed": stop}
 
 
 def _set(request: Message, name: str, value: object) -> None:

@@ -9,9 +9,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from imago import batch, tables
-from imago.client import DetectOptions, Imago
+from imago.client import Imago
 from imago.errors import ImagoClientError, ServerUnreachable
 from imago.objects import ObjectFinder
+from imago.options import DetectOptions
 from imago.outputs import Job, is_video
 from imago.sheets import Sheet
 from imago.sightings import Sighting, VideoSummary, WatchOptions

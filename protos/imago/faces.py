@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imago import draw
-from imago.client import FaceOptions, Imago
+from imago.client import Imago
+from imago.options import FaceOptions
 from imago.outputs import Job
 from imago.v1.detector_pb2 import DetectFacesResponse
 

@@ -17,6 +17,12 @@ from imago.v1 import image_pb2
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8] | image_pb2.Image
 
 RAW_FORMATS = {"RGB": image_pb2.PIXEL_FORMAT_RGB8, "L": image_pb2.PIXEL_FORMAT_GRAY8}
+PILLOW_MODES = {
+    image_pb2.PIXEL_FORMAT_RGB8: ("RGB", "RGB"),
+    image_pb2.PIXEL_FORMAT_BGR8: ("RGB", "BGR"),
+    image_pb2.PIXEL_FORMAT_GRAY8: ("L", "L"),
+}
+"""Mode of the picture and order of its bytes."""
 
 
 def to_image(source: ImageInput) -> image_pb2.Image:
@@ -39,6 +45,23 @@ def to_image(source: ImageInput) -> image_pb2.Image:
     if isinstance(source, np.ndarray):
         return _from_array(source)
     return image_pb2.Image(encoded=Path(source).read_bytes())
+
+
+def to_pillow(image: image_pb2.Image) -> Image.Image:
+    """A picture that came over the wire, opened: RGB, or L where it is grey.
+
+    Raises:
+        OSError: Nothing is in it, or nothing that Pillow can open.
+        ValueError: Its raw pixels have no format, or are not as many as its size says.
+    """
+    if image.WhichOneof("source") != "raw":
+        with Image.open(io.BytesIO(image.encoded)) as opened:
+            return opened.convert("L" if opened.mode == "L" else "RGB")
+    raw = image.raw
+    if raw.format not in PILLOW_MODES:
+        raise ValueError(f"Raw pixels of format {raw.format} cannot be opened.")
+    mode, order = PILLOW_MODES[raw.format]
+    return Image.frombytes(mode, (raw.width, raw.height), raw.data, "raw", order)
 
 
 def _from_pillow(image: Image.Image) -> image_pb2.Image:

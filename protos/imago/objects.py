@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from imago import draw
-from imago.client import DetectOptions, Imago
+from imago.client import Imago
+from imago.options import DetectOptions
 from imago.outputs import Job
 from imago.v1.detector_pb2 import DetectResponse
 

@@ -54,6 +54,17 @@ def expand(sources: Sequence[Path], suffixes: Suffixes) -> list[Path]:
     return [file for source in sources for file in (_within(source, suffixes) if source.is_dir() else [source])]
 
 
+def is_folder(output: Path) -> bool:
+    """Whether files are to lie in it, which it need not hold yet."""
+    return output.is_dir() or not output.suffix
+
+
+def check_suffix(output: Path, allowed: Suffixes) -> None:
+    """Raises OutputError unless `output` is a folder, or a file whose name ends with one of the suffixes."""
+    if not is_folder(output) and output.suffix.lower() not in allowed:
+        raise OutputError(f"{output} cannot be drawn: its name must end with {', '.join(allowed)}, or be a folder.")
+
+
 def plan(
     sources: Sequence[Path], output: Path | None, suffixes_for: Callable[[Path], Suffixes] = picture_suffixes
 ) -> list[Job]:
@@ -70,7 +81,7 @@ def plan(
     names = _unique_names(sources)
     if output is None:
         return [Job(source, name, None) for source, name in zip(sources, names, strict=True)]
-    if output.is_dir() or not output.suffix:
+    if is_folder(output):
         copies = [output / f"{name}{suffixes_for(source)[0]}" for source, name in zip(sources, names, strict=True)]
     else:
         copies = [_single(sources, output, suffixes_for)]
@@ -85,9 +96,7 @@ def plan(
 def _single(sources: Sequence[Path], output: Path, suffixes_for: Callable[[Path], Suffixes]) -> Path:
     if len(sources) > 1:
         raise OutputError(f"{output} is one file, and {len(sources)} are to be drawn: give a folder.")
-    allowed = suffixes_for(sources[0])
-    if output.suffix.lower() not in allowed:
-        raise OutputError(f"{output} cannot be drawn: its name must end with {', '.join(allowed)}, or be a folder.")
+    check_suffix(output, suffixes_for(sources[0]))
     return output
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imago.client import StreamOptions
+from imago.options import StreamOptions
 from imago.v1.detector_pb2 import DetectStreamResponse
 
 

@@ -1,7 +1,7 @@
 """Answers as tables for people. Takes messages, gives rich renderables; prints nothing and decides nothing."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,8 @@ from imago.v1.gateway_pb2 import (
     PartResult,
     SystemStatusResponse,
 )
-from imago.v1.image_pb2 import Detection, Timing
+from imago.v1.generator_pb2 import DescribeModelsResponse, GeneratedImage, LatentDistribution, LatentSpace
+from imago.v1.image_pb2 import Detection, ModelTiming, Timing
 from imago.v1.recognizer_pb2 import IdentifiedFace
 
 
@@ -98,6 +99,39 @@ def models(answer: ListModelsResponse) -> Table:
     return table
 
 
+def generators(answer: DescribeModelsResponse) -> Table:
+    """One row for each generator: what it makes, out of what, and which classes can be asked for."""
+    table = _table("generator", ">version", ">size", "latent", "classes~", "description~")
+    for model in answer.models:
+        table.add_row(
+            Text(model.name),
+            model.version,
+            f"{model.width}×{model.height}",
+            "\n".join(_latent_space(space) for space in model.spaces),
+            Text(", ".join(model.labels)),
+            Text(model.description),
+        )
+    return table
+
+
+def generated(output: Path | None, images: Sequence[GeneratedImage], size: tuple[int, int], timing: Timing) -> Table:
+    """One row for all images of a command, with the seeds that make them again."""
+    table = _table("file~", ">images", "size", "seed", "index", "shown~", "model", ">queue", ">compute", ">batch")
+    seeds = _by_seed(images)
+    labels = Counter(image.label for image in images if image.label).most_common()
+    models = Timing(models=[_sum(name, timing) for name in dict.fromkeys(one.model for one in timing.models)])
+    table.add_row(
+        Text(str(output)),
+        str(len(images)),
+        "×".join(str(side) for side in size),
+        "\n".join(str(seed) for seed in seeds),
+        "\n".join(f"{min(some)}" if len(some) == 1 else f"{min(some)}-{max(some)}" for some in seeds.values()),
+        Text(", ".join(f"{number} {label}" for label, number in labels)),
+        *_timing(models),
+    )
+    return table
+
+
 def services(answer: SystemStatusResponse) -> Table:
     """One row for each service behind the gateway."""
     table = _table("service", "address~", "state~", ">health check")
@@ -146,6 +180,32 @@ def _found(result: PartResult) -> str:
             return ", ".join(f"{one.label} {one.score:.2f}" for one in result.classes.classes) or "nothing"
         case None:
             return ""
+
+
+def _latent_space(space: LatentSpace) -> str:
+    """e.g. "100 normal"."""
+    distribution = LatentDistribution.Name(space.distribution).removeprefix("LATENT_DISTRIBUTION_").lower()
+    return f"{'×'.join(str(length) for length in space.dimensions)} {distribution}"
+
+
+def _by_seed(images: Iterable[GeneratedImage]) -> dict[int, list[int]]:
+    """The indices of the images that were drawn, by seed."""
+    seeds: dict[int, list[int]] = {}
+    for image in images:
+        if image.HasField("seed"):
+            seeds.setdefault(image.seed, []).append(image.index)
+    return seeds
+
+
+def _sum(model: str, timing: Timing) -> ModelTiming:
+    """What several calls of a model cost together, and the largest batch of them."""
+    calls = [one for one in timing.models if one.model == model]
+    return ModelTiming(
+        model=model,
+        queue_us=sum(one.queue_us for one in calls),
+        compute_us=sum(one.compute_us for one in calls),
+        batch_size=max(one.batch_size for one in calls),
+    )
 
 
 def _counts(found: Iterable[Detection]) -> str:

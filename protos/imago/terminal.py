@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 from google.protobuf.json_format import MessageToDict
@@ -35,8 +36,12 @@ def show(*tables: Table) -> None:
 
 def show_json(message: Message, **more: object) -> None:
     """One line: the protobuf JSON of the message under "response", unset fields included, beside `more`."""
-    response = MessageToDict(message, always_print_fields_with_no_presence=True)
-    show_line(json.dumps({**more, "response": response}, ensure_ascii=False))
+    show_line(json.dumps({**more, "response": as_dict(message)}, ensure_ascii=False))
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """The protobuf JSON of a message, unset fields included."""
+    return MessageToDict(message, always_print_fields_with_no_presence=True)
 
 
 def show_line(line: str) -> None:

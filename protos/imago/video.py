@@ -13,6 +13,7 @@ from time import monotonic
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 CODECS = {".webm": "VP90", ".mp4": "mp4v"}
 
@@ -165,6 +166,11 @@ class VideoWriter:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.release()
+
+
+def from_pillow(picture: Image.Image) -> Pixels:
+    """A picture as a frame."""
+    return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[:, :, ::-1])
 
 
 def to_jpeg(pixels: Pixels, quality: int) -> bytes:

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from imago.client import FaceOptions, Imago
+from imago.client import Imago
+from imago.options import FaceOptions
 from imago.v1 import detector_pb2
 from services.runtime.geometry import iou_matrix
 from tests.acceptance.detection_training import command

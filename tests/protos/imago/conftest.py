@@ -1,5 +1,6 @@
-"""A real gRPC server on a port of its own, with a detector and a gateway of a few lines."""
+"""A real gRPC server on a port of its own, with a detector, a generator and a gateway of a few lines."""
 
+import io
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,15 @@ import pytest
 from google.protobuf.message import Message
 from PIL import Image
 
-from imago.v1 import detector_pb2, detector_pb2_grpc, gateway_pb2, gateway_pb2_grpc, image_pb2
+from imago.v1 import (
+    detector_pb2,
+    detector_pb2_grpc,
+    gateway_pb2,
+    gateway_pb2_grpc,
+    generator_pb2,
+    generator_pb2_grpc,
+    image_pb2,
+)
 
 Context = grpc.ServicerContext
 FACE = image_pb2.Detection(box=image_pb2.Box(x_min=4, y_min=6, x_max=24, y_max=30), label="face", score=1.25)
@@ -27,8 +36,14 @@ TIMING = image_pb2.Timing(
 
 
 @dataclass
-class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.GatewayServiceServicer):
+class FakeImago(
+    detector_pb2_grpc.DetectorServiceServicer,
+    generator_pb2_grpc.GeneratorServiceServicer,
+    gateway_pb2_grpc.GatewayServiceServicer,
+):
     """Finds one face, or one mask, in every image, unless `failures` says what happens to the next calls.
+
+    What it generates is red by the index of the image: see `generated`.
 
     Of a stream every message is one of the `requests`.
     """
@@ -39,6 +54,8 @@ class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.Gate
     bad: bytes = b"not an image"
     services: list[gateway_pb2.ServiceStatus] = field(default_factory=list)
     parts: list[gateway_pb2.PartResult] = field(default_factory=list)
+    # Further ones that are listed.
+    models: list[gateway_pb2.ModelInfo] = field(default_factory=list)
     # How many frames of a stream are dropped before each that is answered.
     drops: int = 0
     address: str = ""
@@ -79,6 +96,41 @@ class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.Gate
                     height=48,
                 )
 
+    def Generate(self, request: generator_pb2.GenerateRequest, context: Context) -> generator_pb2.GenerateResponse:
+        self._take(request, context)
+        labels = [*request.labels] * (request.count if len(request.labels) < 2 else 1) or [""] * request.count
+        images = [
+            generated(request.seed, request.first_index + number, label)
+            for number, label in enumerate(labels[: request.count])
+        ]
+        return generator_pb2.GenerateResponse(images=images, timing=TIMING)
+
+    def Interpolate(
+        self, request: generator_pb2.InterpolateRequest, context: Context
+    ) -> Iterator[generator_pb2.InterpolateResponse]:
+        self._take(request, context)
+        total = (len(request.stops) - 1) * request.steps + 1
+        for index in range(total):
+            stop, step = divmod(index, request.steps)
+            image = generated(request.stops[stop].seed, index, request.stops[stop].label)
+            if step:
+                image.ClearField("seed")
+            image.index = request.stops[stop].index
+            yield generator_pb2.InterpolateResponse(
+                index=index, total=total, position=index / request.steps, image=image, timing=TIMING
+            )
+
+    def DescribeModels(
+        self, request: generator_pb2.DescribeModelsRequest, context: Context
+    ) -> generator_pb2.DescribeModelsResponse:
+        self._take(request, context)
+        normal = generator_pb2.LATENT_DISTRIBUTION_NORMAL
+        space = generator_pb2.LatentSpace(name="z", dimensions=[100], distribution=normal)
+        model = generator_pb2.GeneratorModel(
+            name="fruits", version="1", spaces=[space], width=12, height=8, description="Kinds of fruit on white."
+        )
+        return generator_pb2.DescribeModelsResponse(models=[model])
+
     def Analyze(self, request: gateway_pb2.AnalyzeRequest, context: Context) -> gateway_pb2.AnalyzeResponse:
         self._take(request, context)
         return gateway_pb2.AnalyzeResponse(parts=self.parts, elapsed_us=1)
@@ -87,7 +139,7 @@ class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.Gate
         self._take(request, context)
         model = gateway_pb2.ModelInfo(service="detector", name="face_hog", version="1", licence="BSL-1.0", ready=True)
         away = [service for service in self.services if not service.serving]
-        return gateway_pb2.ListModelsResponse(models=[model], unreachable=away)
+        return gateway_pb2.ListModelsResponse(models=[model, *self.models], unreachable=away)
 
     def SystemStatus(
         self, request: gateway_pb2.SystemStatusRequest, context: Context
@@ -101,9 +153,20 @@ class FakeImago(detector_pb2_grpc.DetectorServiceServicer, gateway_pb2_grpc.Gate
             self.failures.pop(0)(context)
 
 
+def generated(seed: int, index: int, label: str) -> generator_pb2.GeneratedImage:
+    """A PNG of 12 x 8 pixels whose red is ten times the index, as far as it goes."""
+    file = io.BytesIO()
+    Image.new("RGB", (12, 8), (min(10 * index, 255), 0, 0)).save(file, "PNG")
+    latent = generator_pb2.LatentVector(values=[0.5], model="fruits", version="1", space="z")
+    return generator_pb2.GeneratedImage(
+        image=image_pb2.Image(encoded=file.getvalue()), latent=latent, seed=seed, label=label, index=index
+    )
+
+
 def serve(fake: FakeImago) -> grpc.Server:
     server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 64 << 20)])
     detector_pb2_grpc.add_DetectorServiceServicer_to_server(fake, server)
+    generator_pb2_grpc.add_GeneratorServiceServicer_to_server(fake, server)
     gateway_pb2_grpc.add_GatewayServiceServicer_to_server(fake, server)
     fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()

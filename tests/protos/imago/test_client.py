@@ -14,8 +14,9 @@ from grpc_status import rpc_status
 
 from imago import errors
 from imago.channel import target
-from imago.client import DetectOptions, FaceOptions, Imago, StreamOptions, part
-from imago.v1 import detector_pb2, gateway_pb2, image_pb2
+from imago.client import Imago, part
+from imago.options import DetectOptions, FaceOptions, GenerateOptions, InterpolateOptions, StreamOptions
+from imago.v1 import detector_pb2, gateway_pb2, generator_pb2, image_pb2
 
 MIB = 1 << 20
 Failure = Callable[[grpc.ServicerContext], object]
@@ -100,11 +101,13 @@ def test_a_call_that_only_the_gateway_has_says_so(fake: Fake, client: Imago) -> 
         (FaceOptions, detector_pb2.DetectFacesRequest),
         (DetectOptions, detector_pb2.DetectRequest),
         (StreamOptions, detector_pb2.DetectStreamStart),
+        (GenerateOptions, generator_pb2.GenerateRequest),
+        (InterpolateOptions, generator_pb2.InterpolateRequest),
     ],
 )
 def test_options_are_the_fields_of_the_request(options: type, request_: type[Message]) -> None:
     fields = {field.name for field in request_.DESCRIPTOR.fields}
-    assert options.__annotations__.keys() == fields - {"image"}
+    assert options.__annotations__.keys() == fields - {"image", "stops"}
 
 
 def test_objects_are_asked_for_field_by_field(fake: Fake, client: Imago) -> None:
