@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ def angle(one: Vector, other: Vector) -> float:
     return float(np.arccos(np.clip(one @ other / (length(one) * length(other)), -1, 1)))
 
 
+@settings(deadline=None)
 @given(VECTORS, VECTORS, SHARES)
 def test_on_a_great_circle_the_length_goes_evenly_from_end_to_end(start: Vector, end: Vector, share: float) -> None:
     between = spherical(start, end, share)
@@ -32,6 +33,7 @@ def test_on_a_great_circle_the_length_goes_evenly_from_end_to_end(start: Vector,
         assert length(between) == pytest.approx((1 - share) * length(start) + share * length(end), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(VECTORS, VECTORS, st.floats(0.01, 0.99))
 def test_on_a_great_circle_the_angle_goes_evenly_too(start: Vector, end: Vector, share: float) -> None:
     if not length(start) or not length(end) or angle(start, end) < 0.01:
@@ -41,6 +43,7 @@ def test_on_a_great_circle_the_angle_goes_evenly_too(start: Vector, end: Vector,
     assert angle(start, between) == pytest.approx(share * angle(start, end), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(VECTORS, VECTORS, SHARES)
 def test_the_way_back_is_the_way_there(start: Vector, end: Vector, share: float) -> None:
     if length(start) and length(end) and angle(start, end) > 3.14:
@@ -49,6 +52,7 @@ def test_the_way_back_is_the_way_there(start: Vector, end: Vector, share: float)
         np.testing.assert_allclose(way(start, end, share), way(end, start, 1 - share), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(VECTORS)
 def test_opposite_ends_are_joined_by_a_great_circle_all_the_same(start: Vector) -> None:
     if length(start):
@@ -66,6 +70,7 @@ def walk(space: LatentSpace, stops: int, steps: int, *, closed: bool = False, gr
     return Walk(space, points, steps, closed=closed, great_circles=great_circles)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 5), st.integers(1, 6), st.booleans(), st.data())
 def test_at_a_stop_a_walk_is_the_stop_itself_however_it_is_cut(
     stops: int, steps: int, closed: bool, data: st.DataObject

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.latents import Distribution, LatentSpace, draw_points
@@ -36,6 +36,7 @@ def test_the_draw_is_that_of_training(distribution: Distribution, seed: int, ind
     np.testing.assert_array_equal(drawn, np.array(numbers, np.float32))
 
 
+@settings(deadline=None)
 @given(SPACES, st.lists(st.tuples(SEEDS, INDICES), min_size=1, max_size=5), st.integers(0, 11))
 def test_a_draw_depends_on_its_own_seed_and_index_alone(
     space: LatentSpace, origins: list[tuple[int, int]], classes: int
@@ -49,6 +50,7 @@ def test_a_draw_depends_on_its_own_seed_and_index_alone(
     np.testing.assert_array_equal(together.latents, draw_points(space, 0, origins).latents)
 
 
+@settings(deadline=None)
 @given(SPACES, SEEDS, st.floats(0.01, 1))
 def test_truncation_is_a_share_of_the_distance_from_the_middle_and_what_is_drawn_is_in_the_space(
     space: LatentSpace, seed: int, truncation: float
