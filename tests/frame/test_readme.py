@@ -57,7 +57,7 @@ def test_a_block_does_what_it_says(language: str, code: str, house: House, tmp_p
         timeout=90,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    for written in re.findall(r"out/\w+\.(?:jpg|webm|csv)", code):
+    for written in re.findall(r"out/\w+\.(?:jpg|png|gif|webm|csv)", code):
         assert (tmp_path / written).is_file()
 
 
