@@ -13,14 +13,22 @@ def _people(boxes: Boxes) -> int:
     return sum(box.label in {"helmet", "head"} for box in boxes)
 
 
+def _bareheaded(boxes: Boxes) -> bool:
+    return any(box.label == "head" for box in boxes)
+
+
 MEANINGS: Mapping[str, Callable[[Boxes], bool]] = {
     "nobody": lambda boxes: _people(boxes) == 0,
     "one_person": lambda boxes: _people(boxes) == 1,
+    "up_to_one_person": lambda boxes: _people(boxes) <= 1,
     "two_people": lambda boxes: _people(boxes) == 2,
+    "up_to_two_people": lambda boxes: _people(boxes) <= 2,
     "several_people": lambda boxes: _people(boxes) >= 2,
     "many_people": lambda boxes: _people(boxes) >= 3,
+    "somebody_bareheaded": _bareheaded,
+    "all_with_helmets": lambda boxes: not _bareheaded(boxes),
 }
-"""What the names of a recipe's `data.classes` say of a scene."""
+"""What the names of a recipe's `data.classes` say of a scene: the first that fits is its class."""
 
 
 def scene_class(boxes: Boxes, classes: Sequence[str]) -> int:
