@@ -18,7 +18,7 @@ from imago.v1.gateway_pb2 import (
     SystemStatusResponse,
 )
 from imago.v1.generator_pb2 import DescribeModelsResponse, GeneratedImage, LatentDistribution, LatentSpace
-from imago.v1.image_pb2 import Detection, ModelTiming, Timing
+from imago.v1.image_pb2 import Detection, Timing
 from imago.v1.recognizer_pb2 import IdentifiedFace
 
 
@@ -115,20 +115,22 @@ def generators(answer: DescribeModelsResponse) -> Table:
 
 
 def generated(output: Path | None, images: Sequence[GeneratedImage], size: tuple[int, int], timing: Timing) -> Table:
-    """One row for all images of a command, with the seeds that make them again."""
-    table = _table("file~", ">images", "size", "seed", "index", "shown~", "model", ">queue", ">compute", ">batch")
-    seeds = _by_seed(images)
+    """What one command has made, with the seeds that make it again: a line for each fact."""
+    table = _table("", "~")
+    table.show_header = False
     labels = Counter(image.label for image in images if image.label).most_common()
-    models = Timing(models=[_sum(name, timing) for name in dict.fromkeys(one.model for one in timing.models)])
-    table.add_row(
-        Text(str(output)),
-        str(len(images)),
-        "×".join(str(side) for side in size),
-        "\n".join(str(seed) for seed in seeds),
-        "\n".join(f"{min(some)}" if len(some) == 1 else f"{min(some)}-{max(some)}" for some in seeds.values()),
-        Text(", ".join(f"{number} {label}" for label, number in labels)),
-        *_timing(models),
-    )
+    models, queue, compute, batch = _timing(timing)
+    facts = {
+        "file": str(output),
+        "images": f"{len(images)} of {size[0]}×{size[1]}",
+        "model": " ".join(dict.fromkeys(models.plain.split())),
+        "seed": "\n".join(f"{seed}, {_span(indices)}" for seed, indices in _by_seed(images).items()),
+        "shown": ", ".join(f"{number} {label}" for label, number in labels),
+        "time": f"{queue} in queues, {compute} computing, batches of up to {batch}" if batch else "",
+    }
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(name, Text(fact))
     return table
 
 
@@ -197,15 +199,10 @@ def _by_seed(images: Iterable[GeneratedImage]) -> dict[int, list[int]]:
     return seeds
 
 
-def _sum(model: str, timing: Timing) -> ModelTiming:
-    """What several calls of a model cost together, and the largest batch of them."""
-    calls = [one for one in timing.models if one.model == model]
-    return ModelTiming(
-        model=model,
-        queue_us=sum(one.queue_us for one in calls),
-        compute_us=sum(one.compute_us for one in calls),
-        batch_size=max(one.batch_size for one in calls),
-    )
+def _span(indices: Sequence[int]) -> str:
+    """e.g. "images 0-15"."""
+    first, last = min(indices), max(indices)
+    return f"image {first}" if first == last else f"images {first}-{last}"
 
 
 def _counts(found: Iterable[Detection]) -> str:

@@ -20,6 +20,13 @@ from imago.v1.gateway_pb2 import (
     ServiceStatus,
     SystemStatusResponse,
 )
+from imago.v1.generator_pb2 import (
+    LATENT_DISTRIBUTION_UNIFORM,
+    DescribeModelsResponse,
+    GeneratedImage,
+    GeneratorModel,
+    LatentSpace,
+)
 from imago.v1.image_pb2 import Alert, Detection, ModelTiming, Timing
 
 PHOTOGRAPH = Path("/home/somebody/photographs/2026/summer in the mountains/IMG_20260712_184523.jpg")
@@ -95,6 +102,34 @@ def test_parts_fit_into_80_columns_with_the_longest_names() -> None:
     assert {"faces", "detector", "face_mmod", "face_landmarks", "24.7", "12.3"} <= words(shown)
     assert shown[-1].split() == ["attributes", "recognizer", "failed", "face_attributes", "999", "ms"]
     assert tables.failures(answer) == ["attributes: DEADLINE_EXCEEDED: too late."]
+
+
+def test_what_was_made_is_told_whole_in_80_columns() -> None:
+    latest = 2**64 - 1
+    images = [GeneratedImage(seed=latest, index=index, label="apple_braeburn") for index in range(3)]
+    images += [GeneratedImage(seed=1, index=7, label="pear"), GeneratedImage(label="pear")]
+    shown = lines(
+        tables.generated(PHOTOGRAPH, images, (256, 256), timing("dcgan_hardhat_tricks", "dcgan_hardhat_tricks"))
+    )
+    path = "".join(line.removeprefix("file").strip() for line in shown[:2])
+    assert path.replace(" ", "") == str(PHOTOGRAPH).replace(" ", "")
+    assert [line.split() for line in shown[-6:-2]] == [
+        ["images", "5", "of", "256×256"],
+        ["model", "dcgan_hardhat_tricks"],
+        ["seed", f"{latest},", "images", "0-2"],
+        ["1,", "image", "7"],
+    ]
+    assert shown[-2].split() == ["shown", "3", "apple_braeburn,", "2", "pear"]
+
+
+def test_generators_keep_their_names_and_fold_their_classes() -> None:
+    space = LatentSpace(dimensions=[125], distribution=LATENT_DISTRIBUTION_UNIFORM)
+    model = GeneratorModel(
+        name="construction_tricks", version="12", spaces=[space], width=256, height=256,
+        labels=[f"class_{number}" for number in range(12)], description="People with hard hats on construction sites.",
+    )  # fmt: skip
+    shown = words(lines(tables.generators(DescribeModelsResponse(models=[model]))))
+    assert {"construction_tricks", "12", "256×256", "125", "uniform"} <= shown
 
 
 def test_models_keep_their_names_and_fold_their_licences_and_reasons() -> None:
