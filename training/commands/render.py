@@ -12,7 +12,7 @@ LEAST, MOST = 32, 4096
 SHOWN = 40
 """Pictures on a contact sheet at most."""
 
-What = Annotated[str, typer.Argument(metavar="WHAT", help="The renderer: masks.")]
+What = Annotated[str, typer.Argument(metavar="WHAT", help="The renderer: masks (faces) or construction (hard hats).")]
 Into = Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; what it already has is kept.")]
 Count = Annotated[int, typer.Option(min=1, help="Pictures.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the first picture; the others follow.")]

@@ -45,7 +45,10 @@ class Renderer:
         return scene
 
 
-RENDERERS = {"masks": Renderer("training.render.scenes", "render_scene", version=2)}
+RENDERERS = {
+    "masks": Renderer("training.render.scenes", "render_scene", version=2),
+    "construction": Renderer("training.render.construction", "render_construction", version=1),
+}
 """By the name that a recipe says in `data.source`."""
 
 

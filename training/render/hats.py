@@ -7,7 +7,7 @@ from training.render.canvas import Paint, Points, fill, stroke
 from training.render.look import Hat
 from training.render.materials import Colour, Field, cloth, colour, grain
 
-_HELMETS = (
+HELMETS = (
     colour(0.96, 0.78, 0.12),
     colour(0.93, 0.93, 0.92),
     colour(0.91, 0.42, 0.10),
@@ -20,7 +20,7 @@ def paint_hat(brush: Brush, hat: Hat, wear: int) -> None:
     """Paint over the hair; `wear` chooses the colour."""
     rng = np.random.default_rng((wear, 5))
     if hat == "helmet":
-        _helmet(brush, _HELMETS[int(rng.integers(len(_HELMETS)))])
+        _helmet(brush, HELMETS[int(rng.integers(len(HELMETS)))])
         return
     bright = rng.uniform(0.06, 0.8, 3)
     tint = np.asarray(bright.mean() + (bright - bright.mean()) * rng.uniform(0.1, 0.9), np.float32)

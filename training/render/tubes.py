@@ -35,6 +35,7 @@ class Tube:
         blend: over which difference of depth it melts into what it touches; 0: a hard edge.
         shade: factor of its light: below 1 for what is behind.
         flat: its thickness towards the viewer as a share of its radius.
+        cut: a plane x, y, z, offset in body coordinates; only what lies on its positive side is there.
     """
 
     knots: NDArray[np.float64]
@@ -43,6 +44,7 @@ class Tube:
     blend: float = 0.04
     shade: float = 1.0
     flat: float = 1.0
+    cut: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,22 @@ class Relief:
         for axis, value in enumerate(values):
             np.copyto(local[axis], value, where=nearer)
 
+    def _kept(
+        self, depth: Field, window: tuple[slice, slice], cut: tuple[float, float, float, float]
+    ) -> NDArray[np.bool_]:
+        """Where a surface of some depths lies on the positive side of a plane."""
+        across, down, towards = (self.camera.turn @ cut[:3]).tolist()
+        height = across * self._x[None, window[1]] + down * self._y[window[0], None] + towards * depth
+        return np.asarray(height > cut[3])
+
     def _merge(self, own: Field, window: tuple[slice, slice], tube: Tube) -> None:
         """Put a tube's own surface (depth, and its normals' x and y) in front of, behind or into what is there."""
         depth, before = own[0], self.depth[window]
         soft = np.float32(max(tube.blend, 1e-4))
         share = np.clip(0.5 + 0.5 * (depth - before) / soft, 0, 1)
         here = depth > _NOTHING
+        if tube.cut is not None:
+            here &= self._kept(depth, window, tube.cut)
         share *= here
         # Where two surfaces meet, the common one lies a little before both.
         before += (depth - before) * share + soft * share * (1 - share) * (before > _NOTHING)
