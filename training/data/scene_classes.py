@@ -9,8 +9,9 @@ Boxes = Sequence[LabelledBox]
 
 
 def _people(boxes: Boxes) -> int:
-    """Each person has one head, with a helmet or without; a box "person" around the whole body is not counted again."""
-    return sum(box.label in {"helmet", "head"} for box in boxes)
+    """Heads, helmets or not, or bodies, whichever are more: far away a head has no box, close by a body has none."""
+    heads = sum(box.label in {"helmet", "head"} for box in boxes)
+    return max(heads, sum(box.label == "person" for box in boxes))
 
 
 def _bareheaded(boxes: Boxes) -> bool:
@@ -28,7 +29,7 @@ MEANINGS: Mapping[str, Callable[[Boxes], bool]] = {
     "somebody_bareheaded": _bareheaded,
     "all_with_helmets": lambda boxes: not _bareheaded(boxes),
 }
-"""What the names of a recipe's `data.classes` say of a scene: the first that fits is its class."""
+"""What the names of a recipe's `data.classes` say of a scene; "a+b" says both."""
 
 
 def scene_class(boxes: Boxes, classes: Sequence[str]) -> int:
@@ -36,7 +37,8 @@ def scene_class(boxes: Boxes, classes: Sequence[str]) -> int:
 
     Args:
         boxes: labelled "helmet", "head" or "person".
-        classes: names out of `MEANINGS` that leave no scene out; or a single name, whatever it is, of all scenes.
+        classes: names out of `MEANINGS`, joined by "+" or not, that leave no scene out; or a single name, whatever it
+            is, of all scenes.
 
     Raises:
         TrainingError: a class without a meaning, or none that fits.
@@ -44,8 +46,12 @@ def scene_class(boxes: Boxes, classes: Sequence[str]) -> int:
     if len(classes) == 1:
         return 0
     for number, label in enumerate(classes):
-        if label not in MEANINGS:
-            raise TrainingError(f"data.classes: '{label}' says nothing of a scene; there are {', '.join(MEANINGS)}")
-        if MEANINGS[label](boxes):
+        if all(_meaning(part)(boxes) for part in label.split("+")):
             return number
     raise TrainingError(f"data.classes: none of {', '.join(classes)} is a scene with {_people(boxes)} people")
+
+
+def _meaning(name: str) -> Callable[[Boxes], bool]:
+    if name not in MEANINGS:
+        raise TrainingError(f"data.classes: '{name}' says nothing of a scene; there are {', '.join(MEANINGS)}")
+    return MEANINGS[name]

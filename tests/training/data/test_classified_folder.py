@@ -87,10 +87,12 @@ def test_annotated_sets_are_whole_scenes(tmp_path: Path) -> None:
     scenes = classified_splits(tmp_path / "voc", data("scene"))
     assert scenes.counts()["train"] == {"images": 8, "scene": 8}
     assert scenes.train.pixels.shape == (8, 10, 12, 3)
-    by_people = classified_splits(tmp_path / "voc", data("somebody_bareheaded", "one_person"))
-    assert by_people.train.counts() == {"somebody_bareheaded": 4, "one_person": 4}
+    by_people = classified_splits(tmp_path / "voc", data("several_people+somebody_bareheaded", "one_person"))
+    assert by_people.train.counts() == {"several_people+somebody_bareheaded": 4, "one_person": 4}
     with pytest.raises(TrainingError, match="none of nobody, one_person is a scene with 2 people"):
         classified_splits(tmp_path / "voc", data("nobody", "one_person"))
+    with pytest.raises(TrainingError, match="'crowd' says nothing of a scene; there are nobody, one_person"):
+        classified_splits(tmp_path / "voc", data("nobody", "one_person+crowd"))
 
 
 def test_broken_files_are_named_and_left_out(animals: Path, capsys: pytest.CaptureFixture[str]) -> None:

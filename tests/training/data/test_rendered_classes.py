@@ -9,6 +9,7 @@ from training.data.rendered_classes import draw, rendered_splits
 from training.data.stratified import stratified
 from training.errors import TrainingError
 from training.recipe import Data
+from training.render.construction import render_construction
 
 KINDS = ("banana", "plum", "kiwi")
 
@@ -79,3 +80,17 @@ def test_a_share_has_its_part_of_every_class(count: int) -> None:
     assert share.sum() == count
     for label, size in enumerate((10, 6, 4)):
         assert abs(share[labels == label].sum() - size * count / 20) < 1
+
+
+def test_scenes_are_sorted_by_what_is_in_them_and_rendered_once(tmp_path: Path) -> None:
+    scenes = fruits(source="construction", classes=("site",), train=3, validation=1, width=64, height=64)
+    plain = rendered_splits(scenes, tmp_path)
+    assert plain.train.counts() == {"site": 3}
+    files = sorted(tmp_path.iterdir())
+    by_helmets = rendered_splits(
+        scenes.model_copy(update={"classes": ("all_with_helmets", "somebody_bareheaded")}), tmp_path
+    )
+    assert sorted(tmp_path.iterdir()) == files
+    assert (by_helmets.train.pixels == plain.train.pixels).all()
+    bare = [any(box.label == "head" for box in render_construction(seed, 64, 64)[1]) for seed in (5, 6, 7)]
+    assert by_helmets.train.labels.tolist() == bare
