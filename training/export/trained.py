@@ -63,6 +63,12 @@ def read_recipe(file: Path) -> Recipe:
         raise TrainingError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+def without_starts(recipe: Recipe) -> Recipe:
+    """The recipe without files that networks start from: they were trained over, and need not be here any more."""
+    options = {name: value for name, value in recipe.model.options.items() if not name.endswith("_weights")}
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"weights": "", "options": options})})
+
+
 def read_run_summary(folder: Path) -> dict[str, Any]:
     """What a run says of itself; nothing where it is not finished."""
     file = folder / "summary.json"

@@ -18,7 +18,7 @@ from training.detectors.yolo_package import LICENCE as AGPL
 from training.export.detectors.engines import Pixels
 from training.export.detectors.matching import Found
 from training.export.detectors.parity import OwnDetections
-from training.export.trained import OURS, Trained, read_recipe, read_run_summary
+from training.export.trained import OURS, Trained, read_recipe, read_run_summary, without_starts
 from training.recipe import Recipe, load_recipe
 
 
@@ -73,8 +73,8 @@ def own_detections(detector: nn.Module) -> OwnDetections:
 
 
 def _build(recipe: Recipe) -> nn.Module:
-    # Weights to start from are not needed: they are trained over, or do not matter for a speed.
-    return build_detector(recipe.model.model_copy(update={"weights": ""}), recipe.data.classes).eval()
+    # Weights to start from do not matter for a speed either.
+    return build_detector(without_starts(recipe).model, recipe.data.classes).eval()
 
 
 def _found(result: dict[str, NDArray[Any]]) -> Found:

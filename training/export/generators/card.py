@@ -86,8 +86,8 @@ def _interface(interface: GeneratorInterface, evidence: Evidence) -> str:
     if evidence.trained.critic is not None and settings is not None:
         rows.append((f"`{REALNESS}`", "FP32 [1]", "0..1: how probable the critic finds it that the image is real"))
         text += (
-            f" The critic is that of the run's last step. It learned to say {settings.real_label:g} of real images and "
-            f"{settings.fake_label:g} of made ones, and it says so of images of this generator alone."
+            f" The critic learned to say {settings.real_label:g} of real images and {settings.fake_label:g} of made "
+            "ones, and it knows no made ones but this generator's."
         )
     return table(("name", "type", "meaning"), rows) + f"\n\n{text}"
 
@@ -117,13 +117,22 @@ def _proofs(proofs: Sequence[Likeness]) -> str:
             f"{proof.worst} of 255",
             f"{proof.differing:.2%}",
             "-" if proof.realness is None else f"{proof.realness:.4f}",
+            f"{proof.alone} of {proof.images}",
         )
         for proof in proofs
     ]
-    header = ("engine", "precision", "largest difference of a pixel", "pixels that differ", "of realness")
+    header = (
+        "engine",
+        "precision",
+        "largest difference of a pixel",
+        "pixels that differ",
+        "of realness",
+        "the same alone",
+    )
     how = (
         f"{proofs[0].images} images; at most {PIXEL_TOLERANCE} of 255 are allowed, and {REALNESS_TOLERANCE:g} of "
-        f"realness. Each image alone has the same bytes as in a batch of {BATCH}, in each of these engines by itself."
+        f"realness. The last column: how many have the same bytes made alone as in a batch of {BATCH}; in OpenVINO, "
+        "which serves them on CPUs, all must."
     )
     return table(header, rows) + f"\n\n{how}"
 

@@ -6,6 +6,7 @@ scaled, rounded and clipped, and the order of the axes. Where the critic goes al
 
 from collections.abc import Mapping
 from copy import deepcopy
+from typing import cast
 
 import onnx
 import torch
@@ -79,10 +80,17 @@ def image_shape(model: onnx.ModelProto) -> tuple[int, int, int]:
 
 
 def _plain(network: nn.Module) -> nn.Module:
-    """A copy whose weights are what a parametrisation, such as spectral normalisation, computes them to be."""
+    """A copy whose weights are what a parametrisation, such as spectral normalisation, computes them to be.
+
+    Not by torch's `remove_parametrizations`: it changes the class, which a copy shares with the original.
+    """
     network = deepcopy(network).eval()
     for module in network.modules():
         if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):  # type: ignore[arg-type]  # a ModuleDict, as this says
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+            names = list(cast(nn.ModuleDict, module.parametrizations))
+            weights = {name: getattr(module, name).detach() for name in names}
+            module.__class__ = parametrize.type_before_parametrizations(module)
+            del module.parametrizations
+            for name, values in weights.items():
+                module.register_parameter(name, nn.Parameter(values))
     return network

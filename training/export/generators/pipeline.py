@@ -30,7 +30,7 @@ def export_run(folder: Path, place: Place, *, critic: bool, description: str | N
     for proof in exported.proof:
         yield (
             f"{proof.engine}, {proof.precision}: {proof.images} images are those of the network (pixels within "
-            f"{proof.worst} of 255), the same alone and in a batch of {BATCH}"
+            f"{proof.worst} of 255), {proof.alone} of them the same alone as in a batch of {BATCH}"
         )
     yield f"{exported.folder}: version {place.version}, {trained.licence}"
 

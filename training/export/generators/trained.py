@@ -7,9 +7,9 @@ from typing import cast
 from torch import nn
 
 from training.adversarial.model import ImageGenerator, Latent
-from training.checkpoint import Checkpoints, load_weights
+from training.checkpoint import load_weights
 from training.errors import TrainingError
-from training.export.trained import Trained, read_recipe, read_run_summary
+from training.export.trained import Trained, read_recipe, read_run_summary, without_starts
 from training.generators.registry import build_model
 from training.recipe import Recipe
 
@@ -46,7 +46,7 @@ def load_generator(folder: Path, *, critic: bool = False) -> TrainedGenerator:
 
     Args:
         folder: the run's.
-        critic: also load the critic, which is that of the last checkpoint: only the best generator is kept by itself.
+        critic: also load the critic that belongs to it.
 
     Raises:
         TrainingError: the folder is no run of a generator, a file of it is missing or damaged, or the critic's answers
@@ -55,10 +55,10 @@ def load_generator(folder: Path, *, critic: bool = False) -> TrainedGenerator:
     recipe = read_recipe(folder / "recipe.json")
     if critic:
         _check_probable(recipe)
-    players = build_model(recipe.model_copy(update={"model": recipe.model.model_copy(update={"weights": ""})}))
+    players = build_model(without_starts(recipe))
     load_weights(players.generator, folder / "best.safetensors")
     if critic:
-        load_weights(players.critic, _last_checkpoint(folder) / "critic.safetensors")
+        load_weights(players.critic, folder / "best-critic.safetensors")
     summary, generator = read_run_summary(folder), players.generator.eval()
     return TrainedGenerator(recipe, generator, summary, players.critic.eval() if critic else None)
 
@@ -70,10 +70,3 @@ def _check_probable(recipe: Recipe) -> None:
             f"--critic: recipe {recipe.name} has the loss '{loss}', under which a critic's answer is no probability; "
             f"only that of '{PROBABLE}' is"
         )
-
-
-def _last_checkpoint(folder: Path) -> Path:
-    newest = Checkpoints(folder / "checkpoints").newest()
-    if newest is None:
-        raise TrainingError(f"--critic: {folder} has no checkpoint, so its critic is lost; export without it")
-    return newest
