@@ -1,13 +1,13 @@
-"""`make demo`: pictures through the gateway and the detector, and back with what was found marked.
+"""`make demo`: pictures through the gateway, back with what was found marked, and pictures that never were.
 
 The photographs are those that the installed scikit-image carries; nothing is downloaded. The crowd, of which some wear
-masks, is rendered. A model that is not in the detector's repository is not asked.
+masks, is rendered. Every generator that is served makes a grid. A model that is not there is not asked.
 """
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,22 +15,28 @@ from rich.console import Console
 
 from deploy.local import addresses, printer
 from deploy.stack import GATEWAY, HOST, ROOT, SERVICES, Stack, StackError, any_ports, run
-from imago import draw, tables
+from imago import albums, draw, tables
 from imago.client import Imago
 from imago.errors import ImagoClientError
+from imago.images import to_pillow
 
 PHOTOGRAPHS = ("astronaut.png", "camera.png", "chelsea.png")
 """A face from the front, one from behind a camera, and a cat: what a detector should find, may find, and should not."""
 CROWD = ROOT / "docs" / "images" / "crowd.jpg"
 FACES = ("faces:face_hog", "faces:face_mmod", "faces:face_haar")
 OBJECTS, MASKS = "object_detector", "mask_detector"
+GENERATES = "image-generation"
+GRID = 16
+SEED = 0
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m deploy.demo", description="Analyse pictures and keep serving.")
-    parser.add_argument("--once", action="store_true", help="stop when the pictures are analysed")
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.demo", description="Analyse and make pictures, and keep serving."
+    )
+    parser.add_argument("--once", action="store_true", help="stop when the pictures are done")
     parser.add_argument("--any-port", action="store_true", help="let the system choose the ports")
-    parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for the annotated pictures")
+    parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for the pictures")
     options = parser.parse_args(arguments)
     services, (gateway,) = (any_ports(*SERVICES), any_ports(GATEWAY)) if options.any_port else (SERVICES, (GATEWAY,))
     # A log or a pipe has no width of its own; tables that are folded at 80 columns are hard to read.
@@ -48,36 +54,56 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show(server: str, out: Path, console: Console) -> None:
-    """Analyse every picture, write the annotated copies to `out` and print what each service answered.
+    """Do all that there are models for, write pictures to `out` and print what each service answered.
 
     Raises:
         StackError: a part failed, or the server cannot be reached.
     """
     out.mkdir(parents=True, exist_ok=True)
-    failed = []
     with Imago(server) as imago:
-        for picture, parts in questions(imago):
-            try:
-                answer = imago.analyze(picture, parts=parts)
-            except ImagoClientError as error:
-                raise StackError(f"{picture.name} was not analysed: {error}") from None
-            console.print(f"\n[bold]{picture.name}[/], {answer.elapsed_us / 1000:.0f} ms in all")
-            console.print(tables.parts(answer))
-            for part in answer.parts:
-                copy = out / f"{picture.stem}-{part.part.model}.jpg"
-                draw.save(draw.annotate(picture.read_bytes(), list(tables.part_detections(part))), copy)
-            failed += [part.status.message for part in answer.parts if part.status.code]
+        try:
+            models = [model for model in imago.models().models if model.ready]
+        except ImagoClientError as error:
+            raise StackError(f"The models could not be listed: {error}") from None
+        failed = analyse(imago, questions({model.name for model in models}), out, console)
+        generate(imago, [model.name for model in models if model.task == GENERATES], out, console)
     console.print(f"\nThe pictures are in {out}: one for each picture and model.\n")
     if failed:
         raise StackError(f"{len(failed)} parts failed, the first with: {failed[0]}")
 
 
-def questions(imago: Imago) -> list[tuple[Path, list[str]]]:
-    """The pictures, each with the parts that are asked about it."""
-    try:
-        there = {model.name for model in imago.models().models if model.ready}
-    except ImagoClientError as error:
-        raise StackError(f"The models could not be listed: {error}") from None
+def analyse(imago: Imago, asked: Iterable[tuple[Path, list[str]]], out: Path, console: Console) -> list[str]:
+    """Annotated copies of pictures, one for each model that was asked; returns why parts failed."""
+    failed = []
+    for picture, parts in asked:
+        try:
+            answer = imago.analyze(picture, parts=parts)
+        except ImagoClientError as error:
+            raise StackError(f"{picture.name} was not analysed: {error}") from None
+        console.print(f"\n[bold]{picture.name}[/], {answer.elapsed_us / 1000:.0f} ms in all")
+        console.print(tables.parts(answer))
+        for part in answer.parts:
+            copy = out / f"{picture.stem}-{part.part.model}.jpg"
+            draw.save(draw.annotate(picture.read_bytes(), list(tables.part_detections(part))), copy)
+        failed += [part.status.message for part in answer.parts if part.status.code]
+    return failed
+
+
+def generate(imago: Imago, models: Iterable[str], out: Path, console: Console) -> None:
+    """A grid of the first images of a seed, for each model."""
+    for name in models:
+        try:
+            answer = imago.generate(model=name, count=GRID, seed=SEED)
+        except ImagoClientError as error:
+            raise StackError(f"Model {name} made no images: {error}") from None
+        pictures = [to_pillow(made.image) for made in answer.images]
+        albums.save_grid(pictures, out / f"{name}.png")
+        console.print(f"\n[bold]{name}.png[/]")
+        console.print(tables.generated(out / f"{name}.png", answer.images, pictures[0].size, answer.timing))
+
+
+def questions(there: Collection[str]) -> list[tuple[Path, list[str]]]:
+    """The pictures, each with the parts that are asked about it, of the models that are there."""
     parts = [*FACES, *([f"objects:{OBJECTS}"] if OBJECTS in there else [])]
     crowd = [(CROWD, [f"face_masks:{MASKS}"])] if MASKS in there else []
     return [*((photograph, parts) for photograph in photographs()), *crowd]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from deploy.stack import GATEWAY, HOST, SERVICES, Say, Stack, any_ports, run
 
-_COLOURS = {"stack": "bold", "gateway": "cyan", "detector": "green"}
+_COLOURS = {"stack": "bold", "gateway": "cyan", "detector": "green", "generator": "yellow"}
 
 
 def main(arguments: Sequence[str]) -> int:

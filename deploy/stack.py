@@ -42,9 +42,24 @@ class Service:
     arguments: tuple[str, ...] = ()
     folder: Path = ROOT
     """Where the code lies."""
+    models: Path | None = None
+    """Where the models of a clone lie, for a service that has no others: without one there it is not started."""
+
+    @property
+    def has_models(self) -> bool:
+        return self.models is None or any(self.models.glob("*/config.pbtxt"))
 
 
-SERVICES = (Service("detector", "services.detector", grpc_port=8101, http_port=8102),)
+SERVICES = (
+    Service("detector", "services.detector", grpc_port=8101, http_port=8102),
+    Service(
+        "generator",
+        "services.generator",
+        grpc_port=8201,
+        http_port=8202,
+        models=ROOT / "services" / "generator" / "models",
+    ),
+)
 """A further service is one further row; the gateway is told its address."""
 GATEWAY = Service("gateway", "gateway", grpc_port=8081, http_port=8080)
 
@@ -147,7 +162,8 @@ class Stack:
     def __init__(self, services: Sequence[Service], gateway: Service, say: Say) -> None:
         self.ports: dict[str, Ports] = {}
         self.processes: dict[str, Process] = {}
-        self._services = tuple(services)
+        self._services = tuple(service for service in services if service.has_models)
+        self._left_out = tuple(service for service in services if not service.has_models)
         self._gateway = gateway
         self._say = say
         self._folder = tempfile.TemporaryDirectory(prefix="imago-")
@@ -167,6 +183,8 @@ class Stack:
         """
         for service in (*self._services, self._gateway):
             _check_free(service)
+        for service in self._left_out:
+            self._say("stack", f"{service.name} is not started: there is no model in {service.models}")
         await self._start_all(self._services)
         addresses = [f"--{one.name}=dns:///{HOST}:{self.ports[one.name].grpc}" for one in self._services]
         await self._start_all([replace(self._gateway, arguments=(*self._gateway.arguments, *addresses))])

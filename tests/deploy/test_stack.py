@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,18 @@ async def test_the_gateway_starts_last_with_the_addresses_of_the_services_and_st
     assert ready < lines.position("stack", "starting gateway")
     assert lines.position("gateway", "drained") < lines.position("detector", "drained")
     assert lines.said[-1] == ("stack", "stopped")
+
+
+async def test_a_service_without_a_model_is_left_out_until_there_is_one(tmp_path: Path) -> None:
+    generator = Service("generator", FAKE, 0, 0, models=tmp_path)
+    lines = Lines()
+    assert await run([DETECTOR, generator], GATEWAY, lines, nothing) == 0
+    assert f"generator is not started: there is no model in {tmp_path}" in lines.of("stack")
+    assert "--generator" not in lines.of("gateway")
+    (tmp_path / "fruits").mkdir()
+    (tmp_path / "fruits" / "config.pbtxt").touch()
+    assert await run([DETECTOR, generator], GATEWAY, lines, nothing) == 0
+    assert f"--generator=dns:///{HOST}:1" in lines.of("gateway")
 
 
 async def test_a_service_that_cannot_start_is_named_and_the_rest_is_stopped() -> None:
