@@ -56,7 +56,7 @@ def export_generator(
         name=place.name,
         labels=trained.classes,
         latent=trained.latent,
-        description=description or f"{trained.recipe.title}.",
+        description=description or trained.recipe.title,
         precisions=tuple(precisions),
         licence=trained.licence,
     )
