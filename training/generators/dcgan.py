@@ -37,6 +37,9 @@ from training.recipe import Recipe
 
 Many = Annotated[int, Field(ge=1)]
 
+_FLAT_KERNEL = 3
+"""Of layers without stride: on 4 x 4 maps a larger one would mostly see the border."""
+
 _SMALLEST = 4
 """Side of the maps that a "convolution" stem leads to."""
 
@@ -101,7 +104,7 @@ class DcganGenerator(nn.Module):
         else:
             layers.append(nn.ConvTranspose2d(options.latent, widths[0], side, bias=False))
         steps: list[nn.Module] = [
-            nn.Conv2d(widths[0], widths[0], options.kernel | 1, padding="same", bias=False) for _ in range(further)
+            nn.Conv2d(widths[0], widths[0], _FLAT_KERNEL, padding="same", bias=False) for _ in range(further)
         ]
         steps += [doubling(a, b, options.kernel, resized=options.resized) for a, b in pairwise([*widths, channels])]
         outputs = [widths[0], *[widths[0]] * further, *widths[1:]]
@@ -133,7 +136,7 @@ class DcganCritic(nn.Module):
         for place, (before, after) in enumerate(pairwise(widths)):
             layers += self._layer(before, after, options, first=place == 0)
         for _ in range(further):
-            flat = nn.Conv2d(widths[-1], widths[-1], options.kernel | 1, padding="same", bias=not self._batch_norm)
+            flat = nn.Conv2d(widths[-1], widths[-1], _FLAT_KERNEL, padding="same", bias=not self._batch_norm)
             layers += self._finished(flat, widths[-1], options, first=False)
         if options.stem == "dense":
             layers += [nn.Flatten(), nn.Linear(widths[-1] * side**2, 1)]
