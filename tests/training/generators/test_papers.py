@@ -21,6 +21,7 @@ NAMES = (
     "msg-gan-hardhat",
     "dcgan-animals-256",
     "dcgan-animals-256-leaky",
+    "dcgan-animals-narrow",
 )
 
 
