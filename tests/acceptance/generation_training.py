@@ -235,13 +235,17 @@ def _kill_after_a_checkpoint(*arguments: str) -> int:
         start_new_session=True,
     )
     seen: set[str] = set()
-    while len(seen) < 2 and process.poll() is None:
-        seen |= {path.name for path in folder.glob("step-*")}
-        time.sleep(0.005)  # a process of its own can only be watched
-    if process.poll() is not None:
-        raise RuntimeError(f"training {' '.join(arguments)} ended with {process.returncode} before it could be killed")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        while len(seen) < 2 and process.poll() is None:
+            seen |= {path.name for path in folder.glob("step-*")}
+            time.sleep(0.005)  # a process of its own can only be watched
+    finally:
+        ended = process.poll()
+        if ended is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if ended is not None:
+        raise RuntimeError(f"training {' '.join(arguments)} ended with {ended} before it could be killed")
     return max(int(path.name.removeprefix("step-")) for path in folder.glob("step-*"))
 
 
