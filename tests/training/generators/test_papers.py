@@ -1,6 +1,7 @@
 """What the networks of AC-GAN, MSG-GAN, the animals and the tutorial share: shapes, modes, one turn of both players."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def used(model: GanModel) -> nn.Module:
     return model.generator.eval()
 
 
-def descend(turn: Turn, networks: dict[str, nn.Module]) -> list[float]:
+def descend(turn: Turn, networks: Mapping[str, nn.Module]) -> list[float]:
     """One step of a player; the losses, and how much each of its networks changed."""
     (network,) = networks.values()
     trained = [weight for weight in network.parameters() if weight.requires_grad]
