@@ -1,20 +1,15 @@
 """What serving costs a small detector: JPEG in, boxes out, beside a bare loop of decoder, letterbox and engine.
 
 `python -m tests.benchmarks.detect REPOSITORY MODEL PICTURE` prints one JSON line: images/s of every arm in each of five
-interleaved rounds. The bare loops run in a process of their own, in two threads that share a session of two, opened
-by the runtime's own code, so with the same engine and precision: while one thread computes, the other decodes. They
-compute one image at a time, or eight, and neither parse requests nor suppress boxes. (Two sessions of one thread each
-were slower.) The served arm is asked by this process, a load generator that shares the machine with the server.
+interleaved rounds. The bare loops (`bare_loop`) compute one image at a time, or eight, and neither parse requests nor
+suppress boxes. The served arm is asked by this process, a load generator that shares the machine with the server.
 """
 
 import asyncio
 import json
-import multiprocessing
 import sys
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Lock, Thread
 
 import cv2
 import grpc
@@ -22,17 +17,13 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]  # has stubs, but no py.typed
 
 from imago.v1 import detector_pb2
-from services.runtime.backends.onnx import OnnxBackend
-from services.runtime.backends.placement import Placement
-from services.runtime.config import ModelConfig, finish_config, read_config
 from services.runtime.geometry import letterbox
-from services.runtime.model import InferRequest
+from tests.benchmarks.bare_loop import BareModel, Work, bare_process
 from tests.processes import server_process
 
 IN_FLIGHT = 16
 SECONDS = 8.0
 ROUNDS = 5
-THREADS = 2
 DETECT = "/imago.v1.DetectorService/Detect"
 
 
@@ -48,22 +39,16 @@ def measure(
 ) -> dict[str, list[float]]:
     """Images/s of the arms `served`, `bare 1` and `bare 8` in every round."""
     found: dict[str, list[float]] = {"bare 1": [], "bare 8": [], "served": []}
-    context = multiprocessing.get_context("spawn")
-    pipe, theirs = context.Pipe()
-    bare = context.Process(target=_bare_loop, args=(theirs, repository / model, jpeg), daemon=True)
-    bare.start()
     arguments = (f"--model-repository={repository}", f"--load-model={model}")
-    try:
-        with server_process("services.detector", *arguments) as server:
-            for number in range(rounds):
-                for batch in (1, 8):
-                    pipe.send((seconds, batch))
-                    found[f"bare {batch}"].append(round(float(pipe.recv()), 1))
-                found["served"].append(round(asyncio.run(_served(server.grpc_address, model, jpeg, seconds)), 1))
-                sys.stderr.write(f"round {number + 1}: { {name: rates[-1] for name, rates in found.items()} }\n")
-    finally:
-        bare.kill()
-        bare.join()
+    with (
+        bare_process(_decode_and_detect, repository / model, jpeg) as rate,
+        server_process("services.detector", *arguments) as server,
+    ):
+        for number in range(rounds):
+            for batch in (1, 8):
+                found[f"bare {batch}"].append(round(rate(seconds, batch), 1))
+            found["served"].append(round(asyncio.run(_served(server.grpc_address, model, jpeg, seconds)), 1))
+            sys.stderr.write(f"round {number + 1}: { {name: rates[-1] for name, rates in found.items()} }\n")
     return found
 
 
@@ -88,41 +73,21 @@ async def _served(address: str, model: str, jpeg: bytes, seconds: float) -> floa
         return done / (time.monotonic() - start)
 
 
-def _bare_loop(pipe: Connection, folder: Path, jpeg: bytes) -> None:
+def _decode_and_detect(folder: Path, jpeg: bytes) -> Work:
+    """Each image decoded at the smallest fraction that holds the letterbox, as the server does."""
     cv2.setNumThreads(1)
-    config = finish_config(read_config(folder), folder)
-    file = folder / "1" / "model.onnx"
-    backend = OnnxBackend(config, file, Placement("bare", "CPU"), threads=THREADS)
-    turn = Lock()
-    while True:
-        seconds, batch = pipe.recv()
-        counts = [0] * THREADS
-        start = time.monotonic()
-
-        def work(number: int, batch: int, ends: float, counts: list[int]) -> None:
-            while time.monotonic() < ends:
-                request = _request(config, jpeg, batch)
-                with turn:
-                    backend.infer([request])
-                counts[number] += batch
-
-        threads = [Thread(target=work, args=(number, batch, start + seconds, counts)) for number in range(THREADS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        pipe.send(sum(counts) / (time.monotonic() - start))
-
-
-def _request(config: ModelConfig, jpeg: bytes, batch: int) -> InferRequest:
-    """One batch, each image decoded at the smallest fraction that holds the letterbox, as the server does."""
-    spec = config.inputs[0]
+    model = BareModel(folder)
+    spec = model.config.inputs[0]
     height, width = spec.shape[-3:-1]
-    boxed = []
-    for _ in range(batch):
-        pixels = simplejpeg.decode_jpeg(jpeg, "RGB", min_width=width, min_factor=2)
-        boxed.append(letterbox(np.asarray(pixels), width, height)[0])
-    return InferRequest(config.name, {spec.name: np.stack(boxed)})
+
+    def work(batch: int) -> None:
+        boxed = []
+        for _ in range(batch):
+            pixels = simplejpeg.decode_jpeg(jpeg, "RGB", min_width=width, min_factor=2)
+            boxed.append(letterbox(np.asarray(pixels), width, height)[0])
+        model.infer({spec.name: np.stack(boxed)})
+
+    return work
 
 
 if __name__ == "__main__":
