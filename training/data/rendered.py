@@ -47,7 +47,7 @@ class Renderer:
 
 RENDERERS = {
     "masks": Renderer("training.render.scenes", "render_scene", version=2),
-    "construction": Renderer("training.render.construction", "render_construction", version=1),
+    "construction": Renderer("training.render.construction", "render_construction", version=2),
 }
 """By the name that a recipe says in `data.source`."""
 

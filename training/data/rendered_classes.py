@@ -63,7 +63,7 @@ class _Images(NamedTuple):
 RENDERERS = {
     "fruits": ClassRenderer("training.render.fruits", "render_fruit", version=1, kinds="FRUITS"),
     "animals": ClassRenderer("training.render.animals", "render_quadruped", version=1, kinds="QUADRUPEDS"),
-    "construction": ClassRenderer("training.render.construction", "render_construction", version=1),
+    "construction": ClassRenderer("training.render.construction", "render_construction", version=2),
 }
 """By the name that a recipe says in `data.source`."""
 

@@ -25,8 +25,6 @@ from training.render.workers import HEAD, Part, worker_colours, worker_tubes
 
 _SMALL = 128
 """Sides in pixels up to which scenes are painted twice as large and reduced by area."""
-_FINER = 2
-"""How much finer than the scene a body is painted."""
 _DETAIL = 14.0
 """Height of a head in painted pixels from which on it has a face."""
 _HIDDEN, _HARD = 0.6, 0.4
@@ -72,8 +70,10 @@ def render_construction(seed: int, width: int, height: int) -> tuple[NDArray[np.
     finer = 2 if max(width, height) <= _SMALL else 1
     site = building_site(rng, height * finer, width * finer)
     light = random_light(rng)
+    # Bodies are painted with at least four points for each pixel of the finished picture.
+    fine = 2 // finer
     people = [
-        _paint(site.picture, random_worker(rng, helmet=bool(rng.random() < _HELMETED)), stand, light)
+        _paint(site.picture, random_worker(rng, helmet=bool(rng.random() < _HELMETED)), stand, light, fine)
         for stand in _stands(rng, site)
     ]
     pixels = photograph(site.picture, random_camera(rng), rng)
@@ -126,25 +126,25 @@ def _far_away(rng: Random, site: Site) -> list[_Stand]:
     return sorted(stands, key=lambda stand: stand.size)
 
 
-def _paint(canvas: Field, worker: Worker, stand: _Stand, light: Light) -> _Painted | None:
-    """Paint somebody onto the canvas; None where nothing of them is in it."""
-    detail = 0.145 * stand.size * _FINER > _DETAIL
+def _paint(canvas: Field, worker: Worker, stand: _Stand, light: Light, fine: int) -> _Painted | None:
+    """Paint somebody, `fine` times finer, onto the canvas; None where nothing of them is in it."""
+    detail = 0.145 * stand.size * fine > _DETAIL
     tubes = worker_tubes(worker, detail=detail)
     turn = side_view(stand.yaw, 0.06)
     window = _window(tubes, turn, stand, canvas.shape)
     if window is None:
         return None
     rows, columns = window
-    centre = ((stand.x - columns.start) * _FINER, (stand.feet - rows.start) * _FINER)
-    size = ((rows.stop - rows.start) * _FINER, (columns.stop - columns.start) * _FINER)
-    relief = Relief(Camera3(*size, stand.size * _FINER, centre, turn))
+    centre = ((stand.x - columns.start) * fine, (stand.feet - rows.start) * fine)
+    size = ((rows.stop - rows.start) * fine, (columns.stop - columns.start) * fine)
+    relief = Relief(Camera3(*size, stand.size * fine, centre, turn))
     for tube in tubes:
         relief.paint(tube)
     _ground_shadow(canvas, stand, light)
     layer = _lit(relief, worker, light)
-    small = cv2.resize(layer, (size[1] // _FINER, size[0] // _FINER), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(layer, (size[1] // fine, size[0] // fine), interpolation=cv2.INTER_AREA)
     compose(canvas, np.asarray(small, np.float32), columns.start, rows.start)
-    return _traced(relief.role, worker, columns.start, rows.start)
+    return _traced(relief.role, worker, (columns.start, rows.start), fine)
 
 
 def _window(
@@ -180,20 +180,21 @@ def _lit(relief: Relief, worker: Worker, light: Light) -> Field:
     return layer.reshape(*relief.role.shape, 4)
 
 
-def _traced(parts: NDArray[np.int8], worker: Worker, left: int, top: int) -> _Painted | None:
-    """Masks and boxes of a painted person, from the parts in a window with its corner at (left, top)."""
+def _traced(parts: NDArray[np.int8], worker: Worker, corner: tuple[int, int], fine: int) -> _Painted | None:
+    """Masks and boxes of a painted person, from the parts in a window at (left, top) that is `fine` times finer."""
+    left, top = corner
     named = {"person": (parts >= 0) & (parts != Part.TOOL)}
     named["head" if worker.helmet is None else "helmet"] = np.isin(
         parts, HEAD if worker.helmet is None else (Part.HELMET,)
     )
     masks, boxes = {}, {}
-    for label, fine in named.items():
-        if fine.any():
-            rows, columns = (np.flatnonzero(fine.any(axis=axis)) for axis in (1, 0))
-            x_min, y_min = left + columns[0] / _FINER, top + rows[0] / _FINER
-            x_max, y_max = left + (columns[-1] + 1) / _FINER, top + (rows[-1] + 1) / _FINER
+    for label, seen in named.items():
+        if seen.any():
+            rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+            x_min, y_min = left + columns[0] / fine, top + rows[0] / fine
+            x_max, y_max = left + (columns[-1] + 1) / fine, top + (rows[-1] + 1) / fine
             boxes[label] = (float(x_min), float(y_min), float(x_max), float(y_max))
-            masks[label] = fine[::_FINER, ::_FINER]
+            masks[label] = seen[::fine, ::fine]
     return _Painted(left, top, masks, boxes) if boxes else None
 
 
