@@ -1,8 +1,11 @@
-"""A seed means the same latent vector in training and in the service: both hold these numbers."""
+"""A seed means the same latent vector in training and in the service, on any machine with any numpy."""
+
+from typing import Literal
 
 import numpy as np
 import pytest
 
+from services.generator.latents import LatentSpace, draw_points
 from training.adversarial.model import Latent
 from training.generators.drawing import draw_latent, draw_latents
 
@@ -20,6 +23,14 @@ NUMBERS = [
 def test_the_draw_is_that_of_the_service(distribution: str, seed: int, index: int, numbers: list[float]) -> None:
     drawn = draw_latent(Latent(3, distribution), seed, index)  # type: ignore[arg-type]  # one of its two names
     np.testing.assert_array_equal(drawn, np.array(numbers, np.float32))
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_the_service_draws_the_same(distribution: Literal["normal", "uniform"]) -> None:
+    origins = [(0, 0), (7, 3), (2**64 - 1, 2**32 - 1)]
+    served = draw_points(LatentSpace("z", (100,), distribution, 0.0, 1.0), 0, origins).latents
+    for (seed, index), latent in zip(origins, served, strict=True):
+        np.testing.assert_array_equal(draw_latent(Latent(100, distribution), seed, index), latent)
 
 
 def test_vectors_of_several_seeds_are_the_first_of_each() -> None:
