@@ -1,5 +1,7 @@
 """Penalties against gradients that are known, and against the library's own."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -44,13 +46,15 @@ def test_the_gradient_penalty_looks_between_each_real_and_made_image() -> None:
 
 def test_both_penalties_teach_the_critic() -> None:
     torch.manual_seed(3)
-    critic = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Softplus(), nn.Linear(8, 1), nn.Flatten(0))
+    first = nn.Linear(12, 8)
+    critic = nn.Sequential(nn.Flatten(), first, nn.Softplus(), nn.Linear(8, 1), nn.Flatten(0))
     real, fake = torch.randn(4, 3, 2, 2).requires_grad_(), torch.randn(4, 3, 2, 2).requires_grad_()
-    weight = critic[1].weight
-    for penalty in (
+    weight = first.weight
+    penalties: tuple[Callable[[], Tensor], ...] = (
         lambda: zero_centred(critic(real), (real,)),
         lambda: gradient_penalty(lambda images: critic(images[0]), (real,), (fake,)),
-    ):
+    )
+    for penalty in penalties:
         torch.manual_seed(4)
         before = penalty()
         (gradient,) = torch.autograd.grad(before, weight)
