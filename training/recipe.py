@@ -33,6 +33,7 @@ class Data(_Table):
     Attributes:
         source: a renderer's name, e.g. "masks", "digits", or "folder" when the data comes from outside.
         classes: labels, in the order of their numbers.
+        exclusive: for detectors: one thing has one of the classes, so that of two boxes at one place one is wrong.
         train, validation: images of each split that a renderer makes.
         width, height: pixels of a rendered image.
         channels: 3 for colour, 1 for grey.
@@ -41,6 +42,7 @@ class Data(_Table):
 
     source: str
     classes: tuple[str, ...] = Field(min_length=1)
+    exclusive: bool = False
     train: Positive
     validation: Positive
     width: Positive = 416

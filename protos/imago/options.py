@@ -20,6 +20,7 @@ class DetectOptions(TypedDict, total=False):
     iou_threshold: float
     max_detections: int
     labels: Sequence[str]
+    one_label: bool
 
 
 class StreamOptions(TypedDict, total=False):

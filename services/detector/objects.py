@@ -52,6 +52,7 @@ class ObjectModel:
         height: of the letterbox, in pixels.
         labels: in the order of the columns of SCORES.
         least_score: the model's own threshold.
+        exclusive: whether one thing has one label only.
     """
 
     config: ModelConfig
@@ -60,6 +61,7 @@ class ObjectModel:
     height: int
     labels: tuple[str, ...]
     least_score: float
+    exclusive: bool
 
     def indices(self, labels: Sequence[str], field: str) -> tuple[int, ...]:
         """The columns of some labels, each once, in the model's order.
@@ -111,7 +113,15 @@ def read_model(config: ModelConfig, version: str) -> ObjectModel:
     if len(labels) != classes:
         why = "" if labels else ": no label_filename, or with --engine triton no --model-repository that holds it"
         raise ModelFailed(f"model '{config.name}' has {len(labels)} labels for the {classes} columns of SCORES{why}")
-    return ObjectModel(config, version, width, height, labels, threshold_of(config))
+    return ObjectModel(config, version, width, height, labels, threshold_of(config), _exclusive(config))
+
+
+def _exclusive(config: ModelConfig) -> bool:
+    """The model's `imago.exclusive_labels`; without it false. Raises ModelFailed when it is something else."""
+    text = config.parameter("imago.exclusive_labels", "false")
+    if text not in ("true", "false"):
+        raise ModelFailed(f"model '{config.name}': imago.exclusive_labels is '{text}'; it must be true or false")
+    return text == "true"
 
 
 def _dims(config: ModelConfig, specs: Sequence[TensorSpec], name: str, datatype: str, rank: int) -> tuple[int, ...]:
@@ -138,6 +148,7 @@ def read_choice(request: detector_pb2.DetectRequest, model: ObjectModel) -> Choi
         iou_threshold=iou_threshold,
         limit=request.max_detections or DETECTIONS_UNLESS_SAID,
         labels=model.indices(request.labels, "labels"),
+        one_label=request.one_label if request.HasField("one_label") else model.exclusive,
     )
 
 

@@ -23,6 +23,8 @@ MAX_CROP_PIXELS = 50_000_000
 """Of all crops of one answer together: a cascade told to keep every hit finds thousands of faces in one image."""
 
 
+IOU_OF_LABELS = 0.6
+"""Boxes of exclusive labels that overlap by more are one thing that a model is in two minds about."""
 MOST_CANDIDATES = 4096
 """Candidates of one image that are compared with each other, best first: a threshold of 0 lets all of them in."""
 
@@ -46,15 +48,21 @@ class LetterboxedImage:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which candidates count: the least score, the greatest overlap within a label, how many, and which labels.
+    """Which candidates count.
 
-    `labels` are columns of the scores; empty for all.
+    Attributes:
+        least_score: that counts.
+        iou_threshold: the greatest overlap of two boxes of a label.
+        limit: most of them.
+        labels: columns of the scores; empty for all.
+        one_label: whether boxes of different labels that overlap by more than `IOU_OF_LABELS` are one thing.
     """
 
     least_score: float
     iou_threshold: float
     limit: int
     labels: tuple[int, ...]
+    one_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,7 @@ def letterboxed(image: DecodedImage, width: int, height: int) -> LetterboxedImag
 
 
 def choose_objects(boxes: Tensor, scores: Tensor, choice: Choice) -> Objects:
-    """The candidates that count, after suppression within each label; still in the letterbox.
+    """The candidates that count, after suppression within each label, or of all labels; still in the letterbox.
 
     A candidate counts once for every label whose score it reaches. NaN reaches nothing, and boxes that are not finite
     are left out.
@@ -113,15 +121,12 @@ def choose_objects(boxes: Tensor, scores: Tensor, choice: Choice) -> Objects:
     rows, labels = np.divmod(places, scores.shape[1])
     found = Objects(boxes[rows], reached, labels, np.zeros(len(rows), np.int64))
     found = found.where(np.flatnonzero(np.isfinite(found.boxes).all(axis=1)))
-    return found.where(
-        nms(found.boxes, found.scores, found.labels, iou_threshold=choice.iou_threshold, limit=choice.limit)
-    )
-
-
-def one_label_each(objects: Objects, iou_threshold: float) -> Objects:
-    """Of boxes that overlap by more, whatever their labels, the best: one thing that a model is in two minds about."""
-    same = np.zeros(len(objects), np.int64)
-    return objects.where(nms(objects.boxes, objects.scores, same, iou_threshold=iou_threshold, limit=len(objects)))
+    limit = len(found) if choice.one_label else choice.limit
+    found = found.where(nms(found.boxes, found.scores, found.labels, iou_threshold=choice.iou_threshold, limit=limit))
+    if not choice.one_label:
+        return found
+    same = np.zeros(len(found), np.int64)
+    return found.where(nms(found.boxes, found.scores, same, iou_threshold=IOU_OF_LABELS, limit=choice.limit))
 
 
 def objects_in_original(objects: Objects, image: LetterboxedImage) -> Objects:

@@ -10,14 +10,12 @@ from imago.v1 import detector_pb2
 from services.detector.alerts import AlertRules, Alerts, Offence
 from services.detector.frames import Frame
 from services.detector.objects import IOU_THRESHOLD, ObjectFinder, ObjectModel, add_detections, read_least_score
-from services.detector.pipeline import Choice, LetterboxedImage, Objects, one_label_each
+from services.detector.pipeline import Choice, LetterboxedImage, Objects
 from services.detector.tracking import LEAST_SCORE, Tracker
 from services.runtime.errors import InvalidInput
 from services.runtime.typed import TypedCall, check_range
 
 MOST_TRACKED = 300
-IOU_OF_LABELS = 0.6
-"""Boxes of different labels that overlap by more are one thing: a tracker would make two of it."""
 FRAMES_UNLESS_SAID, MOST_FRAMES, MOST_MS = 5, 1000, 3_600_000
 
 
@@ -52,7 +50,8 @@ def read_start_options(start: detector_pb2.DetectStreamStart, model: ObjectModel
         frames=start.alert_after_frames or FRAMES_UNLESS_SAID,
         time_us=start.alert_after_ms * 1000,
     )
-    choice = Choice(min(LEAST_SCORE, least_score), IOU_THRESHOLD, MOST_TRACKED, followed)
+    # Of two labels of one thing a tracker would make two things.
+    choice = Choice(min(LEAST_SCORE, least_score), IOU_THRESHOLD, MOST_TRACKED, followed, one_label=True)
     return StreamOptions(choice, least_score, rules)
 
 
@@ -93,9 +92,8 @@ class Video:
         if (image.width, image.height) != self._size:  # positions mean something else now
             self._size = (image.width, image.height)
             self._tracker.forget()
-        objects = one_label_each(found, IOU_OF_LABELS)
-        track_ids = self._tracker.follow(objects.boxes, objects.scores, time_us)
+        track_ids = self._tracker.follow(found.boxes, found.scores, time_us)
         self._alerts.keep(self._tracker.ids)
-        tracked = replace(objects, track_ids=track_ids).where(track_ids > 0)
+        tracked = replace(found, track_ids=track_ids).where(track_ids > 0)
         shown = zip(tracked.track_ids.tolist(), (self._model.labels[label] for label in tracked.labels), strict=True)
         return tracked, self._alerts.hear(shown, time_us)

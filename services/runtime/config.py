@@ -21,7 +21,8 @@ CONFIG_FILE = "config.pbtxt"
 MODEL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 IMAGO_PARAMETERS = frozenset(
-    f"imago.{key}" for key in ("task", "description", "preprocess", "latent", "threshold", "precisions", "licence")
+    f"imago.{key}"
+    for key in ("task", "description", "preprocess", "latent", "threshold", "exclusive_labels", "precisions", "licence")
 )
 """The `parameters` that a typed front or a backend reads; CONTRIBUTING.md explains each. Triton ignores them."""
 

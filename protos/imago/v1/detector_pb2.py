@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from imago.v1 import image_pb2 as imago_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17imago/v1/detector.proto\x12\x08imago.v1\x1a\x14imago/v1/image.proto\"\xd7\x01\n\rDetectRequest\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.imago.v1.Image\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x1c\n\x0fscore_threshold\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x1a\n\riou_threshold\x18\x05 \x01(\x02H\x01\x88\x01\x01\x12\x16\n\x0emax_detections\x18\x06 \x01(\r\x12\x0e\n\x06labels\x18\x07 \x03(\tB\x12\n\x10_score_thresholdB\x10\n\x0e_iou_threshold\"z\n\x0e\x44\x65tectResponse\x12\'\n\ndetections\x18\x01 \x03(\x0b\x32\x13.imago.v1.Detection\x12\r\n\x05width\x18\x02 \x01(\r\x12\x0e\n\x06height\x18\x03 \x01(\r\x12 \n\x06timing\x18\x04 \x01(\x0b\x32\x10.imago.v1.Timing\"\xa6\x02\n\x12\x44\x65tectFacesRequest\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.imago.v1.Image\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x1c\n\x0fscore_threshold\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x10\n\x08upsample\x18\x05 \x01(\r\x12\x14\n\x0clongest_side\x18\x06 \x01(\r\x12#\n\x04haar\x18\x07 \x01(\x0b\x32\x15.imago.v1.HaarOptions\x12\x14\n\x0clargest_only\x18\x08 \x01(\x08\x12\x11\n\tlandmarks\x18\t \x01(\x08\x12(\n\x05\x63rops\x18\n \x01(\x0b\x32\x19.imago.v1.FaceCropOptionsB\x12\n\x10_score_threshold\"\x8d\x01\n\x0bHaarOptions\x12\x19\n\x0cscale_factor\x18\x01 \x01(\x02H\x00\x88\x01\x01\x12\x1b\n\x0emin_neighbours\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x15\n\x08min_size\x18\x03 \x01(\rH\x02\x88\x01\x01\x42\x0f\n\r_scale_factorB\x11\n\x0f_min_neighboursB\x0b\n\t_min_size\"f\n\x0f\x46\x61\x63\x65\x43ropOptions\x12\x0f\n\x07\x61ligned\x18\x01 \x01(\x08\x12\x13\n\x06margin\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12\x0c\n\x04size\x18\x03 \x01(\r\x12\x14\n\x0cjpeg_quality\x18\x04 \x01(\rB\t\n\x07_margin\"\x8e\x01\n\x13\x44\x65tectFacesResponse\x12\'\n\ndetections\x18\x01 \x03(\x0b\x32\x13.imago.v1.Detection\x12\r\n\x05\x63rops\x18\x02 \x03(\x0c\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12 \n\x06timing\x18\x05 \x01(\x0b\x32\x10.imago.v1.Timing\"u\n\x13\x44\x65tectStreamRequest\x12,\n\x05start\x18\x01 \x01(\x0b\x32\x1b.imago.v1.DetectStreamStartH\x00\x12%\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x14.imago.v1.VideoFrameH\x00\x42\t\n\x07message\"\xbf\x01\n\x11\x44\x65tectStreamStart\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1c\n\x0fscore_threshold\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x14\n\x0c\x61lert_labels\x18\x04 \x03(\t\x12\x1a\n\x12\x61lert_after_frames\x18\x05 \x01(\r\x12\x16\n\x0e\x61lert_after_ms\x18\x06 \x01(\r\x12\x0e\n\x06labels\x18\x07 \x03(\tB\x12\n\x10_score_threshold\"=\n\nVideoFrame\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.imago.v1.Image\x12\x0f\n\x07time_us\x18\x02 \x01(\x04\"\xce\x01\n\x14\x44\x65tectStreamResponse\x12\x13\n\x0b\x66rame_index\x18\x01 \x01(\x04\x12\'\n\ndetections\x18\x02 \x03(\x0b\x32\x13.imago.v1.Detection\x12\x1f\n\x06\x61lerts\x18\x03 \x03(\x0b\x32\x0f.imago.v1.Alert\x12\x16\n\x0e\x64ropped_frames\x18\x04 \x01(\x04\x12 \n\x06timing\x18\x05 \x01(\x0b\x32\x10.imago.v1.Timing\x12\r\n\x05width\x18\x06 \x01(\r\x12\x0e\n\x06height\x18\x07 \x01(\r2\xed\x01\n\x0f\x44\x65tectorService\x12;\n\x06\x44\x65tect\x12\x17.imago.v1.DetectRequest\x1a\x18.imago.v1.DetectResponse\x12J\n\x0b\x44\x65tectFaces\x12\x1c.imago.v1.DetectFacesRequest\x1a\x1d.imago.v1.DetectFacesResponse\x12Q\n\x0c\x44\x65tectStream\x12\x1d.imago.v1.DetectStreamRequest\x1a\x1e.imago.v1.DetectStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17imago/v1/detector.proto\x12\x08imago.v1\x1a\x14imago/v1/image.proto\"\xfd\x01\n\rDetectRequest\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.imago.v1.Image\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x1c\n\x0fscore_threshold\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x1a\n\riou_threshold\x18\x05 \x01(\x02H\x01\x88\x01\x01\x12\x16\n\x0emax_detections\x18\x06 \x01(\r\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x16\n\tone_label\x18\x08 \x01(\x08H\x02\x88\x01\x01\x42\x12\n\x10_score_thresholdB\x10\n\x0e_iou_thresholdB\x0c\n\n_one_label\"z\n\x0e\x44\x65tectResponse\x12\'\n\ndetections\x18\x01 \x03(\x0b\x32\x13.imago.v1.Detection\x12\r\n\x05width\x18\x02 \x01(\r\x12\x0e\n\x06height\x18\x03 \x01(\r\x12 \n\x06timing\x18\x04 \x01(\x0b\x32\x10.imago.v1.Timing\"\xa6\x02\n\x12\x44\x65tectFacesRequest\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.imago.v1.Image\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x1c\n\x0fscore_threshold\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x10\n\x08upsample\x18\x05 \x01(\r\x12\x14\n\x0clongest_side\x18\x06 \x01(\r\x12#\n\x04haar\x18\x07 \x01(\x0b\x32\x15.imago.v1.HaarOptions\x12\x14\n\x0clargest_only\x18\x08 \x01(\x08\x12\x11\n\tlandmarks\x18\t \x01(\x08\x12(\n\x05\x63rops\x18\n \x01(\x0b\x32\x19.imago.v1.FaceCropOptionsB\x12\n\x10_score_threshold\"\x8d\x01\n\x0bHaarOptions\x12\x19\n\x0cscale_factor\x18\x01 \x01(\x02H\x00\x88\x01\x01\x12\x1b\n\x0emin_neighbours\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x15\n\x08min_size\x18\x03 \x01(\rH\x02\x88\x01\x01\x42\x0f\n\r_scale_factorB\x11\n\x0f_min_neighboursB\x0b\n\t_min_size\"f\n\x0f\x46\x61\x63\x65\x43ropOptions\x12\x0f\n\x07\x61ligned\x18\x01 \x01(\x08\x12\x13\n\x06margin\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12\x0c\n\x04size\x18\x03 \x01(\r\x12\x14\n\x0cjpeg_quality\x18\x04 \x01(\rB\t\n\x07_margin\"\x8e\x01\n\x13\x44\x65tectFacesResponse\x12\'\n\ndetections\x18\x01 \x03(\x0b\x32\x13.imago.v1.Detection\x12\r\n\x05\x63rops\x18\x02 \x03(\x0c\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12 \n\x06timing\x18\x05 \x01(\x0b\x32\x10.imago.v1.Timing\"u\n\x13\x44\x65tectStreamRequest\x12,\n\x05start\x18\x01 \x01(\x0b\x32\x1b.imago.v1.DetectStreamStartH\x00\x12%\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x14.imago.v1.VideoFrameH\x00\x42\t\n\x07message\"\xbf\x01\n\x11\x44\x65tectStreamStart\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1c\n\x0fscore_threshold\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x14\n\x0c\x61lert_labels\x18\x04 \x03(\t\x12\x1a\n\x12\x61lert_after_frames\x18\x05 \x01(\r\x12\x16\n\x0e\x61lert_after_ms\x18\x06 \x01(\r\x12\x0e\n\x06labels\x18\x07 \x03(\tB\x12\n\x10_score_threshold\"=\n\nVideoFrame\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.imago.v1.Image\x12\x0f\n\x07time_us\x18\x02 \x01(\x04\"\xce\x01\n\x14\x44\x65tectStreamResponse\x12\x13\n\x0b\x66rame_index\x18\x01 \x01(\x04\x12\'\n\ndetections\x18\x02 \x03(\x0b\x32\x13.imago.v1.Detection\x12\x1f\n\x06\x61lerts\x18\x03 \x03(\x0b\x32\x0f.imago.v1.Alert\x12\x16\n\x0e\x64ropped_frames\x18\x04 \x01(\x04\x12 \n\x06timing\x18\x05 \x01(\x0b\x32\x10.imago.v1.Timing\x12\r\n\x05width\x18\x06 \x01(\r\x12\x0e\n\x06height\x18\x07 \x01(\r2\xed\x01\n\x0f\x44\x65tectorService\x12;\n\x06\x44\x65tect\x12\x17.imago.v1.DetectRequest\x1a\x18.imago.v1.DetectResponse\x12J\n\x0b\x44\x65tectFaces\x12\x1c.imago.v1.DetectFacesRequest\x1a\x1d.imago.v1.DetectFacesResponse\x12Q\n\x0c\x44\x65tectStream\x12\x1d.imago.v1.DetectStreamRequest\x1a\x1e.imago.v1.DetectStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,25 +33,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imago.v1.detector_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DETECTREQUEST']._serialized_start=60
-  _globals['_DETECTREQUEST']._serialized_end=275
-  _globals['_DETECTRESPONSE']._serialized_start=277
-  _globals['_DETECTRESPONSE']._serialized_end=399
-  _globals['_DETECTFACESREQUEST']._serialized_start=402
-  _globals['_DETECTFACESREQUEST']._serialized_end=696
-  _globals['_HAAROPTIONS']._serialized_start=699
-  _globals['_HAAROPTIONS']._serialized_end=840
-  _globals['_FACECROPOPTIONS']._serialized_start=842
-  _globals['_FACECROPOPTIONS']._serialized_end=944
-  _globals['_DETECTFACESRESPONSE']._serialized_start=947
-  _globals['_DETECTFACESRESPONSE']._serialized_end=1089
-  _globals['_DETECTSTREAMREQUEST']._serialized_start=1091
-  _globals['_DETECTSTREAMREQUEST']._serialized_end=1208
-  _globals['_DETECTSTREAMSTART']._serialized_start=1211
-  _globals['_DETECTSTREAMSTART']._serialized_end=1402
-  _globals['_VIDEOFRAME']._serialized_start=1404
-  _globals['_VIDEOFRAME']._serialized_end=1465
-  _globals['_DETECTSTREAMRESPONSE']._serialized_start=1468
-  _globals['_DETECTSTREAMRESPONSE']._serialized_end=1674
-  _globals['_DETECTORSERVICE']._serialized_start=1677
-  _globals['_DETECTORSERVICE']._serialized_end=1914
+  _globals['_DETECTREQUEST']._serialized_end=313
+  _globals['_DETECTRESPONSE']._serialized_start=315
+  _globals['_DETECTRESPONSE']._serialized_end=437
+  _globals['_DETECTFACESREQUEST']._serialized_start=440
+  _globals['_DETECTFACESREQUEST']._serialized_end=734
+  _globals['_HAAROPTIONS']._serialized_start=737
+  _globals['_HAAROPTIONS']._serialized_end=878
+  _globals['_FACECROPOPTIONS']._serialized_start=880
+  _globals['_FACECROPOPTIONS']._serialized_end=982
+  _globals['_DETECTFACESRESPONSE']._serialized_start=985
+  _globals['_DETECTFACESRESPONSE']._serialized_end=1127
+  _globals['_DETECTSTREAMREQUEST']._serialized_start=1129
+  _globals['_DETECTSTREAMREQUEST']._serialized_end=1246
+  _globals['_DETECTSTREAMSTART']._serialized_start=1249
+  _globals['_DETECTSTREAMSTART']._serialized_end=1440
+  _globals['_VIDEOFRAME']._serialized_start=1442
+  _globals['_VIDEOFRAME']._serialized_end=1503
+  _globals['_DETECTSTREAMRESPONSE']._serialized_start=1506
+  _globals['_DETECTSTREAMRESPONSE']._serialized_end=1712
+  _globals['_DETECTORSERVICE']._serialized_start=1715
+  _globals['_DETECTORSERVICE']._serialized_end=1952
 # @@protoc_insertion_point(module_scope)

@@ -30,6 +30,7 @@ class DetectRequest(_message.Message):
     IOU_THRESHOLD_FIELD_NUMBER: _builtins.int
     MAX_DETECTIONS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    ONE_LABEL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A model whose `imago.task` is "object-detection"; empty: "mask_detector"."""
     version: _builtins.str
@@ -40,6 +41,10 @@ class DetectRequest(_message.Message):
     """Greatest overlap (intersection over union) of two boxes of one label, 0..1; absent: 0.45."""
     max_detections: _builtins.int
     """Most detections returned, best first, 1..3000; 0: 300."""
+    one_label: _builtins.bool
+    """Of boxes of different labels that overlap by more than 0.6, answer with the best alone: one thing has one label.
+    Absent: as the model's labels are meant (`imago.exclusive_labels`).
+    """
     @_builtins.property
     def image(self) -> _image_pb2.Image: ...
     @_builtins.property
@@ -56,17 +61,22 @@ class DetectRequest(_message.Message):
         iou_threshold: _builtins.float | None = ...,
         max_detections: _builtins.int = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
+        one_label: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_iou_threshold", b"_iou_threshold", "_score_threshold", b"_score_threshold", "image", b"image", "iou_threshold", b"iou_threshold", "score_threshold", b"score_threshold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_iou_threshold", b"_iou_threshold", "_one_label", b"_one_label", "_score_threshold", b"_score_threshold", "image", b"image", "iou_threshold", b"iou_threshold", "one_label", b"one_label", "score_threshold", b"score_threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_iou_threshold", b"_iou_threshold", "_score_threshold", b"_score_threshold", "image", b"image", "iou_threshold", b"iou_threshold", "labels", b"labels", "max_detections", b"max_detections", "model", b"model", "score_threshold", b"score_threshold", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_iou_threshold", b"_iou_threshold", "_one_label", b"_one_label", "_score_threshold", b"_score_threshold", "image", b"image", "iou_threshold", b"iou_threshold", "labels", b"labels", "max_detections", b"max_detections", "model", b"model", "one_label", b"one_label", "score_threshold", b"score_threshold", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__iou_threshold: _TypeAlias = _typing.Literal["iou_threshold"]  # noqa: Y015
     _WhichOneofArgType__iou_threshold: _TypeAlias = _typing.Literal["_iou_threshold", b"_iou_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__one_label: _TypeAlias = _typing.Literal["one_label"]  # noqa: Y015
+    _WhichOneofArgType__one_label: _TypeAlias = _typing.Literal["_one_label", b"_one_label"]  # noqa: Y015
     _WhichOneofReturnType__score_threshold: _TypeAlias = _typing.Literal["score_threshold"]  # noqa: Y015
     _WhichOneofArgType__score_threshold: _TypeAlias = _typing.Literal["_score_threshold", b"_score_threshold"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__iou_threshold) -> _WhichOneofReturnType__iou_threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__one_label) -> _WhichOneofReturnType__one_label | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score_threshold) -> _WhichOneofReturnType__score_threshold | None: ...
 

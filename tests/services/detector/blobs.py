@@ -20,7 +20,9 @@ CHANNELS = {label: channel for channel, label in enumerate(LABELS)}
 SIDE = 64
 
 
-def write_blob_detector(root: Path, name: str, *, max_batch: int = 8, labels: tuple[str, ...] = LABELS) -> Path:
+def write_blob_detector(
+    root: Path, name: str, *, max_batch: int = 8, labels: tuple[str, ...] = LABELS, exclusive: str = "false"
+) -> Path:
     """The model folder of an object detector; with `max_batch` 0 its tensors have no batch axis."""
     folder = write_config(
         root,
@@ -36,7 +38,8 @@ output [
 parameters [
   {{ key: "imago.task" value: {{ string_value: "object-detection" }} }},
   {{ key: "imago.preprocess" value: {{ string_value: '{{"size": [{SIDE}, {SIDE}], "resize": "letterbox"}}' }} }},
-  {{ key: "imago.threshold" value: {{ string_value: "0.3" }} }}
+  {{ key: "imago.threshold" value: {{ string_value: "0.3" }} }},
+  {{ key: "imago.exclusive_labels" value: {{ string_value: "{exclusive}" }} }}
 ]
 """,
     )

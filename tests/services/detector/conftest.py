@@ -32,11 +32,12 @@ def detect_faces(stub: detector_pb2_grpc.DetectorServiceStub) -> DetectFaces:
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Detectors of blobs: the default one, one without a batch axis, and one with a label too few."""
+    """Detectors of blobs: the default one, others without a batch axis, with exclusive labels, with a label too few."""
     root = tmp_path_factory.mktemp("models")
     write_blob_detector(root, "mask_detector")
     write_blob_detector(root, "one_image", max_batch=0)
     write_blob_detector(root, "two_labels", labels=LABELS[:2])
+    write_blob_detector(root, "exclusive", exclusive="true")
     return root
 
 

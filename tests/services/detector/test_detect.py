@@ -87,6 +87,16 @@ def test_the_request_chooses_labels_scores_and_how_many(detect: Any) -> None:
     assert list(found(detect(image, score_threshold=0.2, max_detections=1))) == [MASKED]
 
 
+def test_one_thing_has_one_label_where_the_request_or_the_model_says_so(detect: Any) -> None:
+    pixels = scene(SIDE, SIDE, **{BARE: (0, 0, 40, 40)}) // 2
+    pixels[2:38, 2:38] = scene(36, 36, **{MASKED: (0, 0, 36, 36)})  # what is left of the first is a frame around it
+    image = png(pixels)
+    assert list(found(detect(image))) == [MASKED, BARE]
+    assert list(found(detect(image, one_label=True))) == [MASKED]
+    assert list(found(detect(image, model="exclusive"))) == [MASKED]
+    assert list(found(detect(image, model="exclusive", one_label=False))) == [MASKED, BARE]
+
+
 def test_nothing_found_is_an_answer(detect: Any) -> None:
     response = detect(png(scene(30, 20)))
     assert (len(response.detections), response.width, response.height) == (0, 30, 20)

@@ -56,7 +56,7 @@ def test_an_unknown_model_is_not_found(detect: Any) -> None:
     code, text, _ = refused(lambda: detect(IMAGE, model="nobody"))
     assert (code, text) == (
         "NOT_FOUND",
-        "model 'nobody' is not here; models for object-detection: mask_detector, one_image, two_labels",
+        "model 'nobody' is not here; models for object-detection: exclusive, mask_detector, one_image, two_labels",
     )
 
 
@@ -81,6 +81,7 @@ def test_as_many_labels_as_scores_are_needed(detect: Any) -> None:
         (('"SCORES"', '"CLASSES"'), "model 'blobs' has no SCORES of TYPE_FP32 with 2 dims, as object-detection needs"),
         (("dims: [3, 4]", "dims: [3, 5]"), "model 'blobs': IMAGE must be [height, width, 3] in whole numbers, BOXES"),
         (("64, 64, 3]", "-1, -1, 3]"), "model 'blobs': IMAGE must be [height, width, 3] in whole numbers, BOXES"),
+        (('"false"', '"maybe"'), "model 'blobs': imago.exclusive_labels is 'maybe'; it must be true or false"),
         (("letterbox", "stretch"), "model 'blobs': imago.preprocess has resize 'stretch'; only 'letterbox' is known"),
         (
             ('label_filename: "labels.txt"', ""),

@@ -15,7 +15,6 @@ from services.detector.pipeline import (
     choose_objects,
     letterboxed,
     objects_in_original,
-    one_label_each,
 )
 from services.runtime.geometry import letterbox
 from services.runtime.images import DecodedImage
@@ -111,5 +110,14 @@ def test_nothing_found_is_nothing() -> None:
 
 
 def test_two_labels_on_one_thing_are_the_better_one() -> None:
-    two = one_label_each(objects((0, 0, 10, 10), (0, 0, 10, 11), (0, 0, 10, 30), scores=(0.6, 0.7, 0.5)), 0.6)
-    assert two.labels.tolist() == [1, 2]
+    boxes, scores = candidates(
+        ((0, 0, 10, 10), (0.6, 0, 0)), ((0, 0, 10, 11), (0, 0.7, 0)), ((0, 0, 10, 30), (0, 0, 0.5))
+    )
+    assert choose_objects(boxes, scores, choice(one_label=True)).labels.tolist() == [1, 2]
+    assert choose_objects(boxes, scores, choice(one_label=True, limit=1)).labels.tolist() == [1]
+    assert choose_objects(boxes, scores, choice()).labels.tolist() == [1, 0, 2]
+
+
+def test_what_is_a_worse_label_of_one_thing_does_not_count_among_the_most() -> None:
+    boxes, scores = candidates(((0, 0, 10, 10), (0.9, 0.8, 0.7)), ((20, 0, 30, 10), (0, 0.6, 0)))
+    assert choose_objects(boxes, scores, choice(one_label=True, limit=2)).scores.tolist() == pytest.approx([0.9, 0.6])

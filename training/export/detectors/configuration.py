@@ -22,6 +22,7 @@ class DetectorInterface:
         threshold: least score that counts when the caller names none, 0..1.
         precisions: "f32", "bf16": at which the graph was compared with the network.
         licence: of the weights.
+        exclusive: one thing has one label only.
     """
 
     name: str
@@ -29,6 +30,7 @@ class DetectorInterface:
     threshold: float
     precisions: Sequence[str]
     licence: str
+    exclusive: bool = False
 
     def config_text(self, model: onnx.ModelProto) -> str:
         """The text of `config.pbtxt`.
@@ -58,4 +60,6 @@ class DetectorInterface:
             "precisions": ",".join(self.precisions),
             "licence": self.licence,
         }
+        if self.exclusive:
+            parameters["exclusive_labels"] = "true"
         return finished_text(message, parameters, batched=is_batched(model))

@@ -66,8 +66,10 @@ def export_detector(
         lambda model: prove(trained.network, model, images, own, threshold),
     )
     precisions = dict.fromkeys(proof.precision for proof in reversed(result.proof))  # the fastest first
-    classes = trained.recipe.data.classes
-    interface = DetectorInterface(place.name, classes, threshold, tuple(precisions), trained.licence)
+    data = trained.recipe.data
+    interface = DetectorInterface(
+        place.name, data.classes, threshold, tuple(precisions), trained.licence, data.exclusive
+    )
     card = Card(model_card(interface, Evidence(trained, result.model, result.proof)))
     folder = write_model(place, interface, result.model, card)
     return Exported(folder, result.proof, result.refused)
