@@ -1,6 +1,7 @@
 """Equality, box by box: the exported graph in each engine, and the running service, with the trainer's detections."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,7 @@ from tests.acceptance.detection_training import STARTERS, command
 from tests.acceptance.figures import Figures
 from tests.processes import ROOT, server_process
 from training.export.detectors.engines import Pixels
-from training.export.detectors.matching import SUPPRESSION_IOU, Found, Matches, Tolerance, match
+from training.export.detectors.matching import Found, Matches, Tolerance, match
 from training.export.detectors.pipeline import held_out_images
 from training.export.detectors.trained import load_run, own_detections
 
@@ -47,7 +48,11 @@ def _figures(figures: Figures, name: str, iou: float, score: float) -> None:
 
 
 def _served(figures: Figures, run: Path, repository: Path, name: str) -> None:
-    """The trainer's detections against the answers of Detect to the same pixels."""
+    """The trainer's detections against the answers of Detect to the same pixels.
+
+    Each must be among all that Detect finds: ultralytics suppresses among the best labels of its candidates, Detect
+    among all of them, so that what either suppresses says nothing about equality.
+    """
     trained = load_run(run)
     images = held_out_images(trained, IMAGES, None)
     own = own_detections(trained.network)(images, THRESHOLD)
@@ -55,9 +60,9 @@ def _served(figures: Figures, run: Path, repository: Path, name: str) -> None:
     arguments = (f"--model-repository={repository}", f"--load-model={name}")
     with server_process("services.detector", *arguments) as server, Imago(server.grpc_address) as imago:
         for pixels, reported in zip(images, own, strict=True):
-            answers = [_answer(imago, name, pixels, iou) for iou in (SUPPRESSION_IOU, 1.0)]
-            found, candidates = (_found(answer, trained.recipe.data.classes) for answer in answers)
-            results.append(match(reported.objects(THRESHOLD), found, candidates, TOLERANCE))
+            candidates = _found(_unsuppressed(imago, name, pixels), trained.recipe.data.classes)
+            wanted = _inside(reported, pixels).objects(THRESHOLD)
+            results.append(match(wanted, candidates, candidates, TOLERANCE))
     overlaps, differences, lost = (
         np.concatenate([getattr(each, field) for each in results]) for field in ("overlaps", "differences", "lost")
     )
@@ -67,16 +72,23 @@ def _served(figures: Figures, run: Path, repository: Path, name: str) -> None:
         _figures(figures, f"{what}, {len(lost)} detections", float(overlaps.min()), float(differences.max()))
 
 
-def _answer(imago: Imago, model: str, pixels: Pixels, iou: float) -> detector_pb2.DetectResponse:
-    """All that Detect answers for pixels that need no letterbox; with an `iou` of 1 nothing is suppressed."""
+def _inside(found: Found, pixels: Pixels) -> Found:
+    """The service answers with what lies in the image; trainers' boxes reach beyond its edges."""
+    height, width = pixels.shape[:2]
+    return replace(found, edges=np.clip(found.edges, 0, np.array([width, height, width, height], np.float32)))
+
+
+def _unsuppressed(imago: Imago, model: str, pixels: Pixels) -> detector_pb2.DetectResponse:
+    """All that Detect can answer for pixels that need no letterbox."""
     height, width = pixels.shape[:2]
     raw = image_pb2.RawImage(width=width, height=height, format=image_pb2.PIXEL_FORMAT_RGB8, data=pixels.tobytes())
     return imago.detect(
         image_pb2.Image(raw=raw),
         model=model,
         score_threshold=THRESHOLD - TOLERANCE.score,
-        iou_threshold=iou,
+        iou_threshold=1.0,
         max_detections=3000,
+        one_label=False,
     )
 
 

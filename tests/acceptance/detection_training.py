@@ -69,12 +69,15 @@ def heldout(figures: Figures) -> None:
     for model in STARTERS.values():
         if not (MODELS / model).is_dir():
             continue
-        found = detections(model, images, score=0.01)
-        scores[model] = average_precision(found, [truth(image, data.classes) for image in images], data.classes)
-        _draw(images[:SHOWN], found, data.classes, OUT / f"{model}.png")
+        true = [truth(image, data.classes) for image in images]
+        # average precision ranks every score of every label, so none is to be left out for a better one
+        scores[model] = average_precision(detections(model, images, one_label=False), true, data.classes)
+        answered = detections(model, images, one_label=True)
+        single = average_precision(answered, true, data.classes)
+        _draw(images[:SHOWN], answered, data.classes, OUT / f"{model}.png")
         per_class = [scores[model][f"AP50/{name}"] for name in data.classes]
         figures.at_least(f"{model}, mAP50 on {HELD_OUT} held-out images", scores[model]["mAP50"] or 0, 0.90, **{
-            "mAP50-95": scores[model]["mAP50-95"]
+            "mAP50-95": scores[model]["mAP50-95"], "mAP50_one_label_each": single["mAP50"]
         })  # fmt: skip
         for name, value in zip(data.classes, per_class, strict=True):
             figures.at_least(f"{model}, AP50 of {name}", value or 0, 0.80)
@@ -83,8 +86,8 @@ def heldout(figures: Figures) -> None:
         figures.at_most("mAP50 that the default is behind the YOLO", behind, 0.03)
 
 
-def detections(model: str, images: list[AnnotatedImage], *, score: float) -> list[dict[str, torch.Tensor]]:
-    """What the detector service answers for image files, as torchmetrics wants it."""
+def detections(model: str, images: list[AnnotatedImage], *, one_label: bool) -> list[dict[str, torch.Tensor]]:
+    """What the detector service answers for image files, down to a score of 0.01, as torchmetrics wants it."""
     labels = (MODELS / model / "labels.txt").read_text().split("\n")
     found = []
     arguments = (f"--model-repository={MODELS}", f"--load-model={model}")
@@ -94,7 +97,9 @@ def detections(model: str, images: list[AnnotatedImage], *, score: float) -> lis
     ):
         detector = detector_pb2_grpc.DetectorServiceStub(channel)
         for image in images:
-            request = detector_pb2.DetectRequest(model=model, score_threshold=score, max_detections=100)
+            request = detector_pb2.DetectRequest(
+                model=model, score_threshold=0.01, max_detections=100, one_label=one_label
+            )
             request.image.encoded = image.file.read_bytes()
             answer = detector.Detect(request, timeout=60).detections
             boxes = [(each.box.x_min, each.box.y_min, each.box.x_max, each.box.y_max) for each in answer]
