@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from training.errors import TrainingError
+from training.generators.registry import build_model
 from training.recipe import load_recipe
-from training.run import Run, prepare_folder, read_json, write_json
+from training.run import Run, prepare_folder, read_json, without_starts, write_json
 
 
 def test_a_new_run_removes_what_a_finished_one_left_and_nothing_else(tmp_path: Path) -> None:
@@ -41,3 +42,15 @@ def test_json_is_written_whole_and_damage_is_named(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
     with pytest.raises(TrainingError, match=r"there is no file .*b.json"):
         read_json(tmp_path / "b.json")
+
+
+def test_a_finished_network_is_built_without_the_files_that_it_started_from() -> None:
+    changes = {"model.weights": "gone.safetensors", "model.options.critic_weights": "gone.safetensors"}
+    recipe = load_recipe("dcgan-animals-256", smoke=True, changes=changes)
+    with pytest.raises(TrainingError, match="there is no file of weights"):
+        build_model(recipe)
+    finished = without_starts(recipe)
+    assert build_model(finished).generator is not None
+    assert finished.model.options == {
+        name: value for name, value in recipe.model.options.items() if name != "critic_weights"
+    }

@@ -7,6 +7,7 @@ import typer
 
 from training.commands.train import RUNS
 from training.errors import TrainingError
+from training.run import read_recipe
 
 DETECTORS, GENERATORS = "Detectors", "Generators"
 
@@ -70,7 +71,6 @@ def export(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Write a trained network into a model repository, once the graph is proven to give what the network gives."""
     from training.export.repository import Place  # noqa: PLC0415 - torch only when needed
-    from training.export.trained import read_recipe  # noqa: PLC0415
 
     place = Place(into, name, version, force)
     place.check()

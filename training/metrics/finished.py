@@ -12,7 +12,6 @@ from training.checkpoint import load_weights
 from training.classified_data import classified_images_of
 from training.data.classified import ClassifiedImages, ClassifiedSplits
 from training.errors import TrainingError
-from training.export.trained import read_recipe, read_run_summary
 from training.generators.registry import build_model
 from training.judges.judge import RUNS, TrainedJudge, judge_of
 from training.metrics.distances import nearest
@@ -22,7 +21,7 @@ from training.metrics.judged import best_device, judged_by, opinion
 from training.metrics.neighbours import copy_distance, spaces
 from training.metrics.selection import Evidence, Rule, Selection, select
 from training.recipe import Judge, Recipe
-from training.run import Run
+from training.run import Run, read_recipe, read_run_summary, without_starts
 
 BATCH = 64
 
@@ -121,8 +120,7 @@ def load_generator(folder: Path, data: Path | None = None) -> FinishedGenerator:
     trained_on = str(read_run_summary(folder).get("data", found.data.source))
     if data is None and trained_on != found.data.source:
         data = Path(trained_on)
-    # weights to start from are not needed: they were trained over
-    players = build_model(found.model_copy(update={"model": found.model.model_copy(update={"weights": ""})}))
+    players = build_model(without_starts(found))
     load_weights(players.generator, folder / "best.safetensors")
     for network in (players.generator, players.critic):
         network.to(best_device()).eval().requires_grad_(False)

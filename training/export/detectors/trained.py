@@ -18,8 +18,9 @@ from training.detectors.yolo_package import LICENCE as AGPL
 from training.export.detectors.engines import Pixels
 from training.export.detectors.matching import Found
 from training.export.detectors.parity import OwnDetections
-from training.export.trained import OURS, Trained, read_recipe, read_run_summary, without_starts
+from training.export.trained import OURS, Trained
 from training.recipe import Recipe, load_recipe
+from training.run import read_recipe, read_run_summary, without_starts
 
 
 @dataclass(frozen=True, slots=True)

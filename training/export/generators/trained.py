@@ -9,9 +9,10 @@ from torch import nn
 from training.adversarial.model import ImageGenerator, Latent
 from training.checkpoint import load_weights
 from training.errors import TrainingError
-from training.export.trained import Trained, read_recipe, read_run_summary, without_starts
+from training.export.trained import Trained
 from training.generators.registry import build_model
 from training.recipe import Recipe
+from training.run import read_recipe, read_run_summary, without_starts
 
 PROBABLE = "non-saturating"
 """The loss under which a critic learns a probability: its answer is the logit of one (Goodfellow et al. 2014)."""
