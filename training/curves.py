@@ -35,9 +35,10 @@ def read_metrics(file: Path) -> list[Record]:
 def draw_curves(records: Sequence[Record], title: str, file: Path) -> None:
     """One panel for each group of metrics, over the epochs, as a PNG."""
     groups: dict[str, list[str]] = {}
-    for name in dict.fromkeys(name for record in records for name in record if name not in _LEFT_OUT):
+    known = (name for record in records for name, value in record.items() if value is not None)
+    for name in dict.fromkeys(name for name in known if name not in _LEFT_OUT):
         groups.setdefault(_group(name), []).append(name)
-    rows = -(-len(groups) // _COLUMNS)
+    rows = max(1, -(-len(groups) // _COLUMNS))
     width, height = 4.2 * _COLUMNS, 0.4 + 2.9 * rows  # inches; matplotlib's own layouts take twice the time
     figure = Figure(figsize=(width, height))
     figure.subplots_adjust(0.6 / width, 0.5 / height, 1 - 0.2 / width, 1 - 0.8 / height, wspace=0.18, hspace=0.35)

@@ -13,6 +13,7 @@ from training.adversarial.gan import GanModel
 from training.adversarial.watch import Limits, Watch
 from training.checkpoint import read_weights
 from training.errors import TrainingError
+from training.parts import seed_step
 from training.recipe import Adversarial
 
 EVERYTHING = {
@@ -72,11 +73,22 @@ def test_checkpoints_are_as_rare_as_wanted_and_the_last_epoch_has_one(tmp_path: 
 
 
 def test_losses_and_measures_of_both_players_are_recorded(tmp_path: Path) -> None:
-    _, loop = training(tmp_path, recipe(settings(penalty_every=3, r1=1.0), epochs=1))
+    what = recipe(settings(penalty_every=3, r1=1.0), epochs=1)
+    _, loop = training(tmp_path / "loop", what)
     (record,) = loop.train()
     names = {"loss/critic", "loss/critic_r1", "loss/generator", "answer/real", "answer/fake", "answer/made"}
     assert names | {"accuracy/real", "accuracy/fake", "spread/made"} <= set(record)
     assert 0 <= record["accuracy/real"] <= 1
+
+    task, _ = training(tmp_path / "by-hand", what)
+    values = []
+    for number, batch in enumerate(task.batches(0, 0)):
+        seed_step(what.loop.seed, number)
+        values.append(task.step(batch, number))
+    penalties = [step["critic_r1"] for step in values if "critic_r1" in step]
+    assert (len(values), len(penalties)) == (4, 2)
+    assert record["loss/critic_r1"] == sum(penalties) / 2  # over the steps that have it
+    assert record["loss/critic"] == sum(step["critic"] for step in values) / 4
 
 
 def test_the_critic_has_its_own_rate_and_its_weights_stay_within_the_clip(tmp_path: Path) -> None:
