@@ -38,8 +38,8 @@ class Turn:
     Attributes:
         losses: scalars by name, e.g. "adversarial", "class", "penalty"; their sum is descended.
         measures: detached scalars by name that are only recorded: "answer/real" and "answer/fake", the critic's mean
-            answers; "accuracy/real" and "accuracy/fake", shares that it gets right; "spread/made", how much the images made
-            differ from each other, as a share of what real ones do. What stands before the "/" is a panel of the
+            answers; "accuracy/real" and "accuracy/fake", shares that it gets right; "spread/made", how much the images
+            made differ from each other, as a share of what real ones do. What stands before the "/" is a panel of the
             curves; balance and watch go by these names.
     """
 
