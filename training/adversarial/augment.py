@@ -30,7 +30,7 @@ def varied(images: Images, kinds: Sequence[Kind]) -> Images:
         kinds: in this order.
 
     Returns:
-        Images of the same shapes and dtypes; colours may leave -1..1; what comes in from outside, or is cut out, is 0.
+        Images of the same shapes and dtypes; colours may leave -1..1; what is cut out is 0.
     """
     for kind in kinds:
         draws = torch.rand(3, len(images[0]), device=images[0].device)
@@ -50,17 +50,21 @@ def _colour(images: Tensor, draws: Tensor) -> Tensor:
 
 
 def _translation(images: Tensor, draws: Tensor) -> Tensor:
-    """Up to an eighth of the side in each direction; a product with a matrix of zeros and ones, exact and fast."""
+    """Up to an eighth of the side in each direction; a product with a matrix of zeros and ones, exact and fast.
+
+    What comes in from outside continues the edge: a grey strip beside black or white would teach the generator strips.
+    """
     height, width = images.shape[2:]
     down, right = _shift(draws[0], height, images.dtype), _shift(draws[1], width, images.dtype)
     return down[:, None] @ images @ right[:, None].mT
 
 
 def _shift(draws: Tensor, side: int, dtype: torch.dtype) -> Tensor:
-    """Matrices (n, side, side) that move what stands at one place to another."""
+    """Matrices (n, side, side) that bring what stands at one place to another."""
     pixels = ((2 * draws - 1) * MOST_SHIFT * side).round()
     places = torch.arange(side, device=draws.device)
-    return (places[:, None] - places == pixels[:, None, None]).to(dtype)
+    sources = (places - pixels[:, None]).clamp(0, side - 1)
+    return (sources[:, :, None] == places).to(dtype)
 
 
 def _cutout(images: Tensor, draws: Tensor) -> Tensor:
