@@ -11,13 +11,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deploy.stack import GATEWAY, HOST
+from deploy.stack import GATEWAY, HOST, SERVICES
 from imago.client import Imago
 from tests.house import House
 from tests.photographs import astronaut
 
 ROOT = Path(__file__).resolve().parents[2]
 FORBIDDEN = ("torch", "torchvision", "ultralytics")
+
+
+def generators() -> list[str]:
+    """The generators that a clone brings."""
+    return sorted(file.parent.name for file in (ROOT / "services" / "generator" / "models").glob("*/config.pbtxt"))
 
 
 def test_the_demo_analyses_photographs_and_stops(tmp_path: Path) -> None:
@@ -30,6 +35,7 @@ def test_the_demo_analyses_photographs_and_stops(tmp_path: Path) -> None:
     masks = (ROOT / "services" / "detector" / "models" / "mask_detector").is_dir()
     assert bool(re.search(r"^face_masks +detector +\d", done.stdout, re.MULTILINE)) == masks
     assert (tmp_path / "crowd-mask_detector.jpg").is_file() == masks
+    assert {name for name in generators() if not (tmp_path / f"{name}.png").is_file()} == set()
     with Image.open(tmp_path / "astronaut-face_hog.jpg") as picture:
         assert picture.size == (512, 512)
 
@@ -58,7 +64,8 @@ def test_make_up_serves_until_it_is_told_to_stop(number: signal.Signals) -> None
             said.append(line)
             if found := re.search(rf"serving: .*, ({HOST}:\d+) \(gRPC\)", line):
                 with Imago(found[1]) as imago:
-                    assert [service.serving for service in imago.status().services] == [True]
+                    serving = [service.serving for service in imago.status().services]
+                    assert serving == [True] * sum(service.has_models for service in SERVICES)
                 process.send_signal(number)
         assert process.wait(60) == 0, "".join(said)
     assert said[-1].endswith("│ stopped\n")
@@ -79,4 +86,6 @@ def test_no_serving_process_imports_torch_or_ultralytics(tmp_path: Path, monkeyp
     with House() as house, Imago(house.grpc()) as imago:
         for model in ("face_hog", "face_mmod", "face_haar"):
             assert imago.detect_faces(astronaut(), model=model, landmarks=True).detections
+        for generator in generators():
+            assert imago.generate(model=generator).images
     assert [path.read_text() for path in caught.iterdir()] == []
