@@ -21,7 +21,7 @@ MAY_CHANGE = ("loop.epochs", "loop.evaluate_every", "loop.save_every", "loop.wor
 
 _CONTENTS = (
     "recipe.json", "metrics.jsonl", "curves.png", "tensorboard", "checkpoints", "best.safetensors", "summary.json",
-    "samples", "best-critic.safetensors",
+    "samples", "samples.png", "best-critic.safetensors", "evaluation.json",
 )  # fmt: skip
 
 
