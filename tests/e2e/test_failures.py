@@ -52,7 +52,7 @@ def test_a_killed_detector_is_told_by_name_and_found_again_when_it_is_back(house
         part = imago.analyze(astronaut(), parts=["faces"], timeout_s=3).parts[0]
         assert part.status.name == "UNAVAILABLE"
         assert "detector" in part.status.message
-        assert {service.name: service.serving for service in imago.status().services}["detector"] is False
+        assert {status.service: status.serving for status in imago.status().services}["detector"] is False
 
         house.restart("detector")
         await_health(house, DETECTOR, serving=True)
