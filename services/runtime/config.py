@@ -35,6 +35,19 @@ _UNSUPPORTED_FIELDS = {
     "model_repository_agents": "repository agents",
 }
 
+_HINTS = (
+    "optimization.graph",
+    "optimization.priority",
+    "optimization.cuda",
+    "optimization.eager_batching",
+    "optimization.gather_kernel_buffer_threshold",
+    "metric_tags",
+    "model_metrics",
+    "cc_model_filenames",
+    "model_operations",
+)
+"""What Triton's own backends and metrics make use of. It changes no answer, so a repository that has it is served."""
+
 DATATYPE_OF = {
     number: name.removeprefix("TYPE_").replace("STRING", "BYTES")
     for name, number in model_config_pb2.DataType.items()
@@ -83,6 +96,11 @@ class ModelConfig:
     @property
     def decoupled(self) -> bool:
         return bool(self.message.model_transaction_policy.decoupled)
+
+    @property
+    def without_effect(self) -> tuple[str, ...]:
+        """Fields that are set and that this runtime makes no use of, by their dotted names."""
+        return tuple(hint for hint in _HINTS if _is_set(self.message, hint))
 
     def parameter(self, key: str, default: str = "") -> str:
         """The string value of `parameters[key]`, or `default`."""
@@ -191,6 +209,11 @@ def _complaints(message: model_config_pb2.ModelConfig) -> Iterator[str]:
         yield from _tensor_complaints(kind, tensors)
     if message.HasField("dynamic_batching"):
         yield from _batching_complaints(message)
+
+
+def _is_set(message: Message, path: str) -> bool:
+    field, _, rest = path.partition(".")
+    return any(not rest or _is_set(value, rest) for present, value in message.ListFields() if present.name == field)
 
 
 def _is_single(message: model_config_pb2.ModelConfig, field: str) -> bool:

@@ -1,6 +1,7 @@
 """Every model that this process serves: loads them all, warms them, finds them by name and version."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from services.runtime.instance import Instance, InstanceThread
 from services.runtime.served import ServedModel
 from services.runtime.telemetry import Metrics, ModelStatistics
 from services.runtime.warmup import warmup_batches
+
+log = logging.getLogger(__name__)
 
 State = Literal["", "LOADING", "READY", "UNAVAILABLE"]
 
@@ -148,6 +151,8 @@ class ModelRepository:
         finally:
             thread.stop()
         config = finish_config(message, folder)
+        for hint in config.without_effect:
+            log.warning("a field of config.pbtxt has no effect here", extra={"model": name, "field": hint})
         served = await asyncio.gather(*(self._load_version(config, kind, folder, version) for version in versions))
         self._models[name] = {model.version: model for model in served}
         self._loading.discard(name)

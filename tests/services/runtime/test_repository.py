@@ -27,6 +27,18 @@ async def test_a_model_answers_and_says_which_version_did(tmp_path: Path, load: 
     assert (response.timing.model, response.timing.version, response.timing.batch_size) == ("scale", "1", 2)
 
 
+async def test_fields_that_have_no_effect_here_are_named_and_the_model_is_served(
+    tmp_path: Path, load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    hints = 'optimization { graph { level: 1 } priority: PRIORITY_MAX } metric_tags { key: "team" value: "faces" }'
+    write_scale(tmp_path, extra=hints)
+    repository = await load()
+    assert repository.is_ready("scale")
+    assert [(each.model, each.field) for each in caplog.records if hasattr(each, "field")] == [
+        ("scale", field) for field in ("optimization.graph", "optimization.priority", "metric_tags")
+    ]
+
+
 @pytest.mark.parametrize(
     ("policy", "served"),
     [
