@@ -145,6 +145,7 @@ class Watch:
         record["images_per_second"] = self._images_per_second
         record |= trainer.scores
         self._log.add(record)
+        self._log.draw()
         self._cost["seconds"] = time.monotonic() - self._begun
         write_json(self._cost_file, self._cost)
         return record
