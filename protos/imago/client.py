@@ -157,7 +157,7 @@ class Imago:
     def generate(self, *, timeout_s: float | None = None, **options: Unpack[GenerateOptions]) -> GenerateResponse:
         """Images that never were, each with the latent vector and the seed that it comes from.
 
-            for image in imago.generate(model="fruits", count=16, seed=7).images:
+            for image in imago.generate(model="digits", count=16, seed=7).images:
                 to_pillow(image.image).save(f"fruit-{image.index}.png")
 
         `options` are the fields of GenerateRequest; `images.to_pillow` opens what comes.

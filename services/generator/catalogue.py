@@ -14,7 +14,7 @@ from services.runtime.model import Engine, Tensor, Tensors
 from services.runtime.typed import resolve_model
 
 TASK = "image-generation"
-DEFAULT_MODEL = "fruits"
+DEFAULT_MODEL = "digits"
 _DISTRIBUTIONS = {
     "normal": generator_pb2.LATENT_DISTRIBUTION_NORMAL,
     "uniform": generator_pb2.LATENT_DISTRIBUTION_UNIFORM,

@@ -10,7 +10,7 @@ from tests.training.conftest import Command
 from training.checkpoint import load_weights, read_weights
 from training.errors import TrainingError
 from training.generation import train_generator
-from training.generators.registry import build_generator, build_model
+from training.generators.registry import build_model
 from training.recipe import Recipe, load_recipe
 from training.run import Run, read_json
 
@@ -45,14 +45,14 @@ def test_a_run_leaves_weights_curves_sheets_and_a_summary(tmp_path: Path, capsys
     train_generator(Run(recipe, tmp_path))
     sheets = sorted(file.name for file in (tmp_path / "samples").iterdir())
     assert sheets == ["step-00000010.png", "step-00000015.png", "strip.png"]
-    load_weights(build_generator(recipe), tmp_path / "best.safetensors")
+    load_weights(build_model(recipe).generator, tmp_path / "best.safetensors")
     load_weights(build_model(recipe).critic, tmp_path / "best-critic.safetensors")
     best, newest = read_weights(tmp_path / "best.safetensors"), tmp_path / "checkpoints" / "step-00000015"
     averages = read_weights(newest / "average-generator.safetensors")
     assert all(torch.equal(tensor, averages[f"averaged.module.{name}"]) for name, tensor in best.items())
     summary = read_json(tmp_path / "summary.json")
     assert summary["images"]["train"]["images"] == 40
-    assert summary["parameters"] == sum(weight.numel() for weight in build_generator(recipe).parameters())
+    assert summary["parameters"] == sum(weight.numel() for weight in build_model(recipe).generator.parameters())
     assert (summary["watch"], summary["ways_back"], summary["metric"]) == ({}, 0, "score")
     assert set(summary["best"]) == {"epoch", "score"}  # what nobody scored is the newest
     assert summary["best"]["epoch"] == 3

@@ -6,8 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from training.adversarial.gan import GanModel
 from training.checkpoint import initialise
 from training.errors import TrainingError
@@ -43,11 +41,6 @@ def build_model(recipe: Recipe) -> GanModel:
     if model.weights:
         initialise(players.generator, Path(model.weights))
     return players
-
-
-def build_generator(recipe: Recipe) -> nn.Module:
-    """The `ImageGenerator` of a recipe alone; the rest is that of `build_model`."""
-    return build_model(recipe).generator
 
 
 def _builder(name: str) -> Callable[..., GanModel]:

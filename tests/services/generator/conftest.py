@@ -18,7 +18,7 @@ Generate = Callable[..., generator_pb2.GenerateResponse]
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default generator, one with classes and a critic, a grey one without a batch axis, and a model of no task."""
     root = tmp_path_factory.mktemp("models")
-    write_generator(root, "fruits", versions=(1, 2))
+    write_generator(root, "digits", versions=(1, 2))
     write_generator(root, "classes", labels=FRUITS, critic=True)
     uniform = {**LATENT, "distribution": "uniform", "location": 1, "scale": 0.5}
     write_generator(root, "one_grey", channels=1, max_batch=0, latent=uniform)

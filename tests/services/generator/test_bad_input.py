@@ -36,7 +36,7 @@ def vector(*values: float, **fields: str) -> generator_pb2.LatentVector:
             "first_index",
             "first_index is 4294967295; with count 2 indices would pass 4294967295",
         ),
-        ({"labels": ["apple"]}, "labels[0]", "labels[0] is 'apple'; model 'fruits' has no classes"),
+        ({"labels": ["apple"]}, "labels[0]", "labels[0] is 'apple'; model 'digits' has no classes"),
         ({"model": "classes", "labels": ["apple", "dog"]}, "labels[1]", f"labels[1] is 'dog'; {KNOWN}"),
         (
             {"model": "classes", "count": 3, "labels": FRUITS[:2]},
@@ -79,12 +79,12 @@ def test_an_option_out_of_range_is_refused(generate: Any, fields: dict[str, Any]
             "latents[0].values[5] is -30; in space 'z' values are -20 to 20",
         ),
         (
-            {"latents": [vector(model="digits")]},
+            {"latents": [vector(model="fruits")]},
             "latents[0].model",
-            "latents[0].model is 'digits'; it is sent to model 'fruits', which does not understand it",
+            "latents[0].model is 'fruits'; it is sent to model 'digits', which does not understand it",
         ),
         (
-            {"latents": [vector(model="fruits", version="1")]},
+            {"latents": [vector(model="digits", version="1")]},
             "latents[0].version",
             "latents[0].version is '1'; it is sent to version '2', which does not understand it",
         ),
@@ -146,7 +146,7 @@ def test_a_way_that_cannot_be_gone_is_refused(stub: Any, fields: dict[str, Any],
 
 
 def test_what_is_no_generator_is_told_apart(generate: Any, stub: Any) -> None:
-    models = "models for image-generation: classes, fruits, one_grey"
+    models = "models for image-generation: classes, digits, one_grey"
     assert refused(lambda: generate(model="nobody"))[:2] == ("NOT_FOUND", f"model 'nobody' is not here; {models}")
     assert refused(lambda: generate(model="scale")) == (
         "INVALID_ARGUMENT",

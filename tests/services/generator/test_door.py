@@ -65,8 +65,8 @@ async def test_the_door_passes_calls_through_and_knows_the_generator(server: Ser
     assert (status.service, status.serving) == ("generator", True)
     assert [(model.name, model.version, model.task, model.licence) for model in listed.models] == [
         ("classes", "1", "image-generation", "CC0-1.0"),
-        ("fruits", "1", "image-generation", "CC0-1.0"),
-        ("fruits", "2", "image-generation", "CC0-1.0"),
+        ("digits", "1", "image-generation", "CC0-1.0"),
+        ("digits", "2", "image-generation", "CC0-1.0"),
         ("one_grey", "1", "image-generation", "CC0-1.0"),
         ("scale", "1", "", ""),
     ]

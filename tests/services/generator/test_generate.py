@@ -26,12 +26,12 @@ def pixels(image: image_pb2.Image) -> Any:
 def test_images_are_those_of_their_latent_vectors(generate: Any) -> None:
     response = generate(count=5, seed=7)
     for image in response.images:
-        assert (image.latent.model, image.latent.version, image.latent.space) == ("fruits", "2", "z")
+        assert (image.latent.model, image.latent.version, image.latent.space) == ("digits", "2", "z")
         # Rounding in the graph may differ by one from numpy's.
         assert np.abs(pixels(image.image) - expected_image(image.latent.values)).max() <= 1
         assert not image.HasField("realness")
     assert [(image.seed, image.index, image.label) for image in response.images] == [(7, i, "") for i in range(5)]
-    assert {used.model for used in response.timing.models} == {"fruits"}
+    assert {used.model for used in response.timing.models} == {"digits"}
     assert min(response.timing.preprocess_us, response.timing.postprocess_us) > 0
 
 
@@ -103,7 +103,7 @@ def test_truncation_pulls_towards_the_middle_of_the_space(generate: Any) -> None
         (RAW, b""),
     ],
 )
-@pytest.mark.parametrize(("model", "channels"), [("fruits", 3), ("one_grey", 1)])
+@pytest.mark.parametrize(("model", "channels"), [("digits", 3), ("one_grey", 1)])
 def test_images_come_in_every_format(
     generate: Any, output: image_pb2.ImageOutput, magic: bytes, model: str, channels: int
 ) -> None:
@@ -118,8 +118,8 @@ def test_models_are_described(stub: Any) -> None:
     described = stub.DescribeModels(generator_pb2.DescribeModelsRequest(), timeout=30).models
     assert [(model.name, model.version) for model in described] == [
         ("classes", "1"),
-        ("fruits", "1"),
-        ("fruits", "2"),
+        ("digits", "1"),
+        ("digits", "2"),
         ("one_grey", "1"),
     ]
     classes, *_, grey = described
@@ -135,5 +135,5 @@ def test_models_are_described(stub: Any) -> None:
             scale=0.5,
         )
     ]
-    (one,) = stub.DescribeModels(generator_pb2.DescribeModelsRequest(model="fruits", version="1"), timeout=30).models
+    (one,) = stub.DescribeModels(generator_pb2.DescribeModelsRequest(model="digits", version="1"), timeout=30).models
     assert one == described[1]

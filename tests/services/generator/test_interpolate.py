@@ -44,7 +44,7 @@ def test_a_way_passes_through_the_images_of_its_stops(stub: Any, generate: Any) 
         (False, 0),
         (True, 2),
     ]
-    assert all(used.model == "fruits" for answer in answers for used in answer.timing.models)
+    assert all(used.model == "digits" for answer in answers for used in answer.timing.models)
 
 
 def test_what_lies_between_can_be_asked_for_again(stub: Any, generate: Any) -> None:
@@ -78,7 +78,7 @@ def test_truncation_is_that_of_generate(stub: Any, generate: Any) -> None:
 
 
 def test_nothing_is_made_for_a_client_that_has_left(tmp_path: Path) -> None:
-    write_generator(tmp_path, "fruits", channels=1, side=256)
+    write_generator(tmp_path, "digits", channels=1, side=256)
     output = image_pb2.ImageOutput(format=image_pb2.IMAGE_FORMAT_RAW)
     stops = [Stop(seed=seed) for seed in range(16)]
     request = generator_pb2.InterpolateRequest(stops=stops, steps=256, output=output)  # 250 MB
@@ -114,7 +114,7 @@ class CountingEngine:
         if self.failure:
             raise self.failure
         outputs = {"IMAGE": np.zeros((rows, SIDE, SIDE, 3), np.uint8)}
-        return InferResponse(outputs, ModelTiming("fruits", "1", 1, 1, rows))
+        return InferResponse(outputs, ModelTiming("digits", "1", 1, 1, rows))
 
     def stream(self, request: InferRequest) -> AsyncIterator[InferResponse]:
         raise NotImplementedError
@@ -123,7 +123,7 @@ class CountingEngine:
         raise NotImplementedError
 
     async def ready_models(self) -> list[str]:
-        return ["fruits"]
+        return ["digits"]
 
     async def ready_versions(self, name: str) -> tuple[str, ...]:
         return ("1",)
@@ -136,7 +136,7 @@ class Context:
 
 @pytest.fixture
 def model(tmp_path: Path) -> GeneratorModel:
-    folder = write_generator(tmp_path, "fruits")
+    folder = write_generator(tmp_path, "digits")
     return read_model(finish_config(read_config(folder), folder), "1")
 
 

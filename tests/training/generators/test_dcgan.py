@@ -11,7 +11,7 @@ from training.adversarial.blocks import doubling, initialise_weights
 from training.checkpoint import save_weights
 from training.errors import TrainingError
 from training.generators.dcgan import DcganCritic, DcganGenerator, DcganOptions, plan
-from training.generators.registry import build_generator, build_model
+from training.generators.registry import build_model
 from training.recipe import load_recipe
 
 DOUBLINGS = (nn.ConvTranspose2d, nn.Conv2d)
@@ -128,16 +128,16 @@ def test_what_cannot_be_built_is_one_sentence(changes: dict[str, str], sentence:
 def test_a_recipe_without_players_is_named() -> None:
     recipe = load_recipe("dcgan-fruits").model_copy(update={"adversarial": None})
     with pytest.raises(TrainingError, match="recipe dcgan-fruits: the table 'adversarial' is missing"):
-        build_generator(recipe)
+        build_model(recipe)
 
 
 def test_a_generator_starts_from_the_weights_of_another(tmp_path: Path) -> None:
     torch.manual_seed(4)
     recipe = load_recipe("dcgan-fruits", smoke=True)
-    first = build_generator(recipe)
+    first = build_model(recipe).generator
     save_weights(first, tmp_path / "first.safetensors")
     weights = recipe.model.model_copy(update={"weights": str(tmp_path / "first.safetensors")})
-    second = build_generator(recipe.model_copy(update={"model": weights}))
+    second = build_model(recipe.model_copy(update={"model": weights})).generator
     assert all(torch.equal(one, other) for one, other in zip(first.parameters(), second.parameters(), strict=True))
 
 
