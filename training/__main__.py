@@ -27,6 +27,7 @@ COMMANDS = (
     "report",
     "compare",
     "evaluate",
+    "ablate",
     "samples",
     "pull",
 )

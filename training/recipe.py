@@ -198,6 +198,8 @@ class Recipe(_Table):
         adversarial: for a generator, else None.
         judge: what scores a generator; without one it is scored by nothing.
         paper: what the paper reports, for the table beside our values.
+        ablations: parts of the experiment by name, each with what replaces it, by dotted field
+            (`python -m training ablate`).
     """
 
     name: str
@@ -211,6 +213,7 @@ class Recipe(_Table):
     adversarial: Adversarial | None = None
     judge: Judge | None = None
     paper: dict[str, str | float] = {}
+    ablations: dict[str, dict[str, Any]] = {}
 
 
 def recipe_names() -> list[str]:
@@ -226,12 +229,19 @@ def recipe_title(name: str) -> str:
         return f"(broken: {error})"
 
 
-def load_recipe(name: str, *, smoke: bool = False, changes: Mapping[str, str] | None = None) -> Recipe:
+def load_recipe(
+    name: str,
+    *,
+    smoke: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+    changes: Mapping[str, str] | None = None,
+) -> Recipe:
     """A recipe by name, made small where `smoke` is set, with single fields replaced.
 
     Args:
         name: the file's name without its ending.
         smoke: replace the fields that the table `smoke` names.
+        overrides: values by dotted field, e.g. one of the recipe's `ablations`.
         changes: texts by dotted field; a text is read as TOML reads a value, else as the text that it is.
 
     Raises:
@@ -240,6 +250,8 @@ def load_recipe(name: str, *, smoke: bool = False, changes: Mapping[str, str] | 
     table = _read(name)
     small = table.pop("smoke", {})
     for field, value in small.items() if smoke else ():
+        _replace(table, field, value)
+    for field, value in (overrides or {}).items():
         _replace(table, field, value)
     for field, text in (changes or {}).items():
         _replace(table, field, _value(text))

@@ -15,6 +15,13 @@ def test_every_recipe_is_valid_at_both_sizes(name: str) -> None:
     assert small.loop.epochs * small.data.train * pixels <= 64 * 128**2  # what ten seconds are enough for
 
 
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_ablation_changes_fields_that_there_are(name: str) -> None:
+    whole = load_recipe(name)
+    for part, overrides in whole.ablations.items():
+        assert load_recipe(name, overrides=overrides) != whole, part
+
+
 def test_a_field_is_replaced_by_its_dotted_name_after_the_smoke_table() -> None:
     changes = {"loop.epochs": "7", "data.classes": '["helmet", "head"]', "augment.zoom": "[1, 1]", "title": "mine"}
     recipe = load_recipe("mask-compact", smoke=True, changes=changes)
