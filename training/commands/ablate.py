@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("ablate")(ablate)
 
 
-def ablate(  # noqa: PLR0913 - one for each option
+def ablate(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="One with a table 'ablations'.")],
     *,
     seeds: Seeds = 3,

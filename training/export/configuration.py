@@ -42,17 +42,30 @@ def new_config(name: str) -> model_config_pb2.ModelConfig:
     return message
 
 
-def finished_text(message: model_config_pb2.ModelConfig, parameters: Mapping[str, str], *, batched: bool = True) -> str:
-    """The text of a configuration whose tensors are named, with batches, their warm-up and the `imago.*` parameters."""
-    if batched:
-        message.max_batch_size = LARGEST_BATCH
+def finished_text(
+    message: model_config_pb2.ModelConfig,
+    parameters: Mapping[str, str],
+    *,
+    largest_batch: int = LARGEST_BATCH,
+    warmed: Mapping[str, Sequence[int]] | None = None,
+) -> str:
+    """The text of a configuration whose tensors are named, with batches, their warm-up and the `imago.*` parameters.
+
+    Args:
+        message: changed in place.
+        parameters: by key, without the `imago.` before it.
+        largest_batch: rows; 0: the tensors have no batch axis.
+        warmed: dims of the inputs whose own are free, for the warm-up.
+    """
+    if largest_batch:
+        message.max_batch_size = largest_batch
         message.dynamic_batching.SetInParent()
-    for size in WARMED_BATCHES if batched else (1,):
+    for size in [size for size in WARMED_BATCHES if size <= max(1, largest_batch)]:
         sample = message.model_warmup.add(name=f"batch of {size}", batch_size=size)
         for tensor in message.input:
             values = sample.inputs[tensor.name]
             values.data_type, values.zero_data = tensor.data_type, True
-            values.dims.extend(tensor.dims)
+            values.dims.extend((warmed or {}).get(tensor.name, tensor.dims))
     for key, value in parameters.items():
         message.parameters[f"imago.{key}"].string_value = value
     return str(text_format.MessageToString(message))
@@ -78,4 +91,4 @@ def same_interface(first: str, second: str) -> bool:
 
 def _meaning(message: model_config_pb2.ModelConfig) -> list[str]:
     """What the parameters say of the tensors."""
-    return [message.parameters[f"imago.{key}"].string_value for key in ("task", "preprocess", "latent")]
+    return [message.parameters[f"imago.{key}"].string_value for key in ("task", "preprocess", "latent", "translation")]

@@ -1,6 +1,7 @@
 """What every exported graph has in common: how torch writes it, how its weights are stored, what it says of itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +19,12 @@ _LEAST_HALVED = 256  # elements; below that a Cast costs more bytes than it save
 _HALF_MAX = float(np.finfo(np.float16).max)
 
 
-def follow(served: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
+def follow(
+    served: nn.Module,
+    examples: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    free: Mapping[str, Mapping[int, Any]] | None = None,
+) -> onnx.ModelProto:
     """The graph of a network, by torch.export: small, folded, with a batch that is known to be free.
 
     Args:
@@ -26,16 +32,16 @@ def follow(served: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[
         examples: the inputs by the names that they get in the graph, in the order of the arguments of `forward`; the
             first axis of each is the batch, of two rows or more.
         outputs: names, in the order in which `forward` returns them.
+        free: further axes of any length, as torch.export's dimensions, by input and number of the axis.
 
     Raises:
         TrainingError: the network does not export.
     """
     batch = torch.export.Dim("batch")
+    shapes = tuple({0: batch, **(free or {}).get(name, {})} for name in examples)
     try:
         with torch.no_grad():
-            program = torch.export.export(
-                served, tuple(examples.values()), dynamic_shapes=({0: batch},) * len(examples), strict=False
-            )
+            program = torch.export.export(served, tuple(examples.values()), dynamic_shapes=shapes, strict=False)
             exported = torch.onnx.export(
                 program, input_names=list(examples), output_names=list(outputs), opset_version=OPSET, verbose=False
             )

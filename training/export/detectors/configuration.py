@@ -8,7 +8,7 @@ import onnx
 from tritonclient.grpc import model_config_pb2
 
 from training.errors import TrainingError
-from training.export.configuration import LABELS_FILE, check_labels, finished_text, new_config
+from training.export.configuration import LABELS_FILE, LARGEST_BATCH, check_labels, finished_text, new_config
 from training.export.detectors.graph import BOXES, INPUT, SCORES, candidates_of, is_batched
 
 
@@ -62,4 +62,4 @@ class DetectorInterface:
         }
         if self.exclusive:
             parameters["exclusive_labels"] = "true"
-        return finished_text(message, parameters, batched=is_batched(model))
+        return finished_text(message, parameters, largest_batch=LARGEST_BATCH if is_batched(model) else 0)
