@@ -121,6 +121,17 @@ def read_recipe(file: Path) -> Recipe:
         raise TrainingError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+def changed_fields(folder: Path, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
+    """The fields, by dotted name, that a run's recipe has otherwise than `recipe`: what they were, what they are.
+
+    Raises:
+        TrainingError: the run's recipe is missing or damaged.
+    """
+    before, now = _flat(read_json(folder / "recipe.json")), _flat(recipe.model_dump(mode="json"))
+    names = sorted({*before, *now})
+    return {name: (before.get(name), now.get(name)) for name in names if before.get(name) != now.get(name)}
+
+
 def without_starts(recipe: Recipe) -> Recipe:
     """The recipe without files that networks start from: they were trained over, and need not be here any more."""
     options = {name: value for name, value in recipe.model.options.items() if not name.endswith("_weights")}
@@ -137,11 +148,10 @@ def _check_recipe(run: Run) -> None:
     file = run.folder / "recipe.json"
     if not file.exists():
         raise TrainingError(f"there is nothing to resume in {run.folder}")
-    before, now = _flat(read_json(file)), _flat(run.recipe.model_dump(mode="json"))
-    for field in sorted({*before, *now}):
-        if before.get(field) != now.get(field) and field not in MAY_CHANGE:
+    for field, (before, now) in changed_fields(run.folder, run.recipe).items():
+        if field not in MAY_CHANGE:
             raise TrainingError(
-                f"{run.folder} was begun with {field} = {before.get(field)!r}, not {now.get(field)!r}: "
+                f"{run.folder} was begun with {field} = {before!r}, not {now!r}: "
                 "a run is resumed with the recipe that it was begun with"
             )
     if run.summary.exists() and read_json(run.summary)["epochs"] >= run.recipe.loop.epochs:

@@ -19,7 +19,7 @@ from training.judges.network import AnyJudge, build_judge
 from training.judges.training import fit_judge
 from training.parts import build_accelerator
 from training.recipe import Recipe, load_recipe
-from training.run import Run, read_json
+from training.run import Run, changed_fields, read_json
 from training.summary import read_summary
 
 RUNS = Path("build/runs")
@@ -71,7 +71,8 @@ class TrainedJudge:
 def judge_of(settings: recipe.Judge, accelerator: Accelerator | None = None) -> TrainedJudge:
     """The judge of a recipe, from `build/runs/RECIPE`; where no finished run is there, it is trained first.
 
-    A judge that was trained on data of one's own (`python -m training judge-fruits --data DIR`) is taken as it is.
+    A judge that was trained on data of one's own (`python -m training judge-fruits --data DIR`), or with other settings
+    than its recipe has, is taken as it is; of settings a note tells.
 
     Args:
         settings: `recipe` names a judge's recipe; with "-smoke" behind it, one of the recipe's smallest size.
@@ -90,6 +91,13 @@ def judge_of(settings: recipe.Judge, accelerator: Accelerator | None = None) -> 
     with torch.random.fork_rng(devices):  # whoever asks draws the same numbers, whether the judge is there or not
         if not (folder / "summary.json").is_file():
             _train(wanted, folder, accelerator or _accelerator(wanted.loop))
+        elif changed := changed_fields(folder, wanted):
+            field, (before, now) = next(iter(changed.items()))
+            typer.echo(
+                f"note: the judge in {folder} was trained with {field} = {before!r}, where its recipe now has {now!r}: "
+                f"`python -m training {name}` trains it anew",
+                err=True,
+            )
         return load_judge(folder)
 
 

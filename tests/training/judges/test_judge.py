@@ -96,6 +96,20 @@ def test_a_judge_is_trained_once_and_then_reused(
     assert torch.equal(again.probabilities(images), judge.probabilities(images))
 
 
+def test_a_judge_that_was_trained_with_other_settings_is_taken_with_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], colours: Path,
+    accelerator: Accelerator,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    folder = Path("build/runs/judge-fruits-smoke")
+    fit_judge(Run(tiny(), folder, data=colours), accelerator)
+    capsys.readouterr()
+    assert judge_of(Judge(recipe="judge-fruits-smoke")).classes == ("red", "green", "blue")
+    told = capsys.readouterr().err
+    assert f"note: the judge in {folder} was trained with data.classes = ['red', 'green', 'blue'], where its" in told
+    assert "`python -m training judge-fruits` trains it anew" in told
+
+
 def test_what_is_no_judge_is_refused() -> None:
     with pytest.raises(
         TrainingError, match=r"judge\.recipe = 'mask-compact': it trains a 'compact', which is no judge"
