@@ -10,9 +10,8 @@ from training.export.generators.configuration import GeneratorInterface
 from training.export.generators.graph import IMAGE, LABEL, LATENT, REALNESS, image_shape
 from training.export.generators.proof import BATCH, PIXEL_TOLERANCE, REALNESS_TOLERANCE, SEEDS, Likeness
 from training.export.generators.trained import TrainedGenerator
+from training.export.sheet import SAMPLES_FILE
 from training.recipe import Adversarial
-
-SAMPLES_FILE = "samples.png"
 
 OUR_DATA = {
     "digits": "Learned from the few handwritten digits that scikit-learn carries: it knows the hands of those who "

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.errors import TrainingError
-from training.export.generators.card import SAMPLES_FILE, Evidence, model_card
+from training.export.generators.card import Evidence, model_card
 from training.export.generators.configuration import GeneratorInterface
 from training.export.generators.graph import export_graph
 from training.export.generators.proof import BATCH, Likeness, expected, prove
-from training.export.generators.sheet import samples_png
 from training.export.generators.trained import TrainedGenerator, load_generator
 from training.export.proving import Exported, proven
 from training.export.repository import Card, Place, write_model
+from training.export.sheet import SAMPLES_FILE, samples_png
 
 
 def export_run(folder: Path, place: Place, *, critic: bool, description: str | None) -> Iterator[str]:

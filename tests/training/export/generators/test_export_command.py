@@ -18,9 +18,9 @@ from training.__main__ import application
 from training.checkpoint import save_weights
 from training.errors import TrainingError
 from training.export.generators.pipeline import export_generator
-from training.export.generators.sheet import MOST_BYTES
 from training.export.graph import weights_in_half
 from training.export.repository import Place
+from training.export.sheet import MOST_BYTES
 from training.generators.registry import build_model
 from training.recipe import load_recipe
 
