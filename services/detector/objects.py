@@ -21,7 +21,7 @@ from services.detector.pipeline import (
     letterboxed,
     objects_in_original,
 )
-from services.runtime.config import ModelConfig, TensorSpec
+from services.runtime.config import ModelConfig, TensorSpec, preprocess_of, threshold_of
 from services.runtime.errors import InvalidInput, ModelFailed
 from services.runtime.images import ImageDecoder
 from services.runtime.model import Engine, Tensor, Tensors
@@ -30,9 +30,7 @@ from services.runtime.typed import (
     check_range,
     encode_box,
     prepare_image,
-    preprocess_of,
     resolve_model,
-    threshold_of,
 )
 
 TASK = "object-detection"

@@ -11,10 +11,10 @@ from math import isfinite
 import numpy as np
 
 from imago.v1 import detector_pb2
-from services.runtime.config import ModelConfig
+from services.runtime.config import ModelConfig, preprocess_of, threshold_of
 from services.runtime.errors import InvalidInput
 from services.runtime.model import DATATYPES, Tensors
-from services.runtime.typed import check_range, preprocess_of, threshold_of
+from services.runtime.typed import check_range
 
 _FIELD_OF_TENSOR = {
     "IMAGE": "image",

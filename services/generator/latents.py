@@ -14,9 +14,8 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-from services.runtime.config import ModelConfig
+from services.runtime.config import ModelConfig, object_parameter
 from services.runtime.errors import InvalidInput, ModelFailed
-from services.runtime.typed import object_parameter
 
 Distribution = Literal["normal", "uniform"]
 Latents = NDArray[np.float32]

@@ -4,6 +4,7 @@ The format is Triton's own `ModelConfig` protobuf, taken from `tritonclient`: th
 where tensors come from and how they are computed.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,15 +16,14 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 from tritonclient.grpc import model_config_pb2
 
-from services.runtime.errors import StartupError
+from services.runtime.errors import ModelFailed, StartupError
 
 CONFIG_FILE = "config.pbtxt"
 MODEL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-IMAGO_PARAMETERS = frozenset(
-    f"imago.{key}"
-    for key in ("task", "description", "preprocess", "latent", "threshold", "exclusive_labels", "precisions", "licence")
-)
+_KEYS = """task description preprocess latent translation style styles optimisation dream threshold exclusive_labels
+precisions licence"""
+IMAGO_PARAMETERS = frozenset(f"imago.{key}" for key in _KEYS.split())
 """The `parameters` that a typed front or a backend reads; CONTRIBUTING.md explains each. Triton ignores them."""
 
 _UNSUPPORTED_FIELDS = {
@@ -144,6 +144,40 @@ def finish_config(message: model_config_pb2.ModelConfig, folder: Path | None) ->
     outputs = tuple(_specs(message, message.output))
     labels = {o.name: _labels(folder, message.name, o) for o in outputs if folder and o.label_filename}
     return ModelConfig(message=message, inputs=inputs, outputs=outputs, labels=labels)
+
+
+def preprocess_of(config: ModelConfig) -> dict[str, Any]:
+    """The model's `imago.preprocess`; empty where it has none. Raises ModelFailed as `object_parameter` does."""
+    return object_parameter(config, "imago.preprocess")
+
+
+def object_parameter(config: ModelConfig, key: str) -> dict[str, Any]:
+    """A parameter of a model that is a JSON object; empty where it has none.
+
+    Raises:
+        ModelFailed: it is not a JSON object.
+    """
+    text = config.parameter(key, "{}")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ModelFailed(f"model '{config.name}': {key} is '{text}'; it must be a JSON object")
+    return value
+
+
+def threshold_of(config: ModelConfig) -> float:
+    """The model's `imago.threshold`: the least score that counts, where the caller names none; 0 where it has none.
+
+    Raises:
+        ModelFailed: it is not a number.
+    """
+    text = config.parameter("imago.threshold", "0")
+    try:
+        return float(text)
+    except ValueError:
+        raise ModelFailed(f"model '{config.name}': imago.threshold is '{text}'; it must be a number") from None
 
 
 def named_file(folder: Path, name: str) -> Path:

@@ -3,7 +3,7 @@
 Nothing here computes, waits or knows a transport.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
@@ -119,8 +119,8 @@ class Engine(Protocol):
             ImagoError: NotFound, InvalidInput, Overloaded, DeadlineExpired, Unavailable, Unsupported or ModelFailed.
         """
 
-    def stream(self, request: InferRequest) -> AsyncIterator[InferResponse]:
-        """Run a decoupled model; closing the iterator cancels it. Raises as `infer` does."""
+    def stream(self, request: InferRequest) -> AsyncGenerator[InferResponse, None]:
+        """Run a decoupled model; closing the generator cancels it. Raises as `infer` does."""
 
     async def model_config(self, name: str, version: str = "") -> ModelConfig:
         """The configuration of a ready model.

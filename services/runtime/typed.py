@@ -4,9 +4,8 @@ It knows no service and no model; what a model's outputs mean is the service's `
 """
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from functools import partial
 from math import inf
 from time import monotonic, perf_counter_ns
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from imago.v1 import image_pb2
 from services.runtime.config import ModelConfig
-from services.runtime.errors import InvalidInput, ModelFailed, NotFound
+from services.runtime.errors import InvalidInput, NotFound
+from services.runtime.image_files import inspect
 from services.runtime.images import (
     DecodedImage,
     ImageDecoder,
@@ -29,7 +29,7 @@ from services.runtime.images import (
     encode_webp,
     from_raw,
 )
-from services.runtime.model import Engine, InferRequest, Tensor, Tensors
+from services.runtime.model import Engine, InferRequest, ModelTiming, Tensor, Tensors
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -66,90 +66,81 @@ class TypedCall:
 
     async def infer(self, model: ModelConfig, version: str, inputs: Tensors) -> Tensors:
         """The outputs of a model for one request. Raises as `Engine.infer` does."""
-        if not self._timing.models:
-            self._timing.preprocess_us = self._elapsed_us()
-        request = InferRequest(model.name, inputs, version=version, deadline=self._deadline)
-        response = await self._engine.infer(request)
-        cost = response.timing
-        self._timing.models.add(
-            model=cost.model,
-            version=cost.version,
-            queue_us=cost.queue_us,
-            compute_us=cost.compute_us,
-            batch_size=cost.batch_size,
-        )
+        response = await self._engine.infer(self._request(model, version, inputs))
+        self._timing.models.append(_model_timing(response.timing))
         self._marked_ns = perf_counter_ns()
         return response.outputs
 
+    async def stream(self, model: ModelConfig, version: str, inputs: Tensors) -> AsyncGenerator[Tensors, None]:
+        """Every response of a decoupled model to one request; closing it cancels the model. Raises as `Engine.infer`.
+
+        The model stays one entry of the timing, which grows with the stream.
+        """
+        request = self._request(model, version, inputs)
+        cost = self._timing.models.add(model=model.name, version=version)
+        async with aclosing(self._engine.stream(request)) as responses:
+            async for response in responses:
+                cost.CopyFrom(_model_timing(response.timing))
+                self._marked_ns = perf_counter_ns()
+                if response.outputs:
+                    yield response.outputs
+
     def timing(self) -> image_pb2.Timing:
-        """Where the time went until now; call it last."""
+        """Where the time went until now; call it when an answer is made, and for none before it."""
         self._timing.postprocess_us = self._elapsed_us()
         return self._timing
+
+    def _request(self, model: ModelConfig, version: str, inputs: Tensors) -> InferRequest:
+        if not self._timing.models:
+            self._timing.preprocess_us = self._elapsed_us()
+        return InferRequest(model.name, inputs, version=version, deadline=self._deadline)
 
     def _elapsed_us(self) -> int:
         return (perf_counter_ns() - self._marked_ns) // 1000
 
 
-async def resolve_model(engine: Engine, name: str, version: str, task: str) -> ModelConfig:
-    """The configuration of a ready model that does `task`.
+def _model_timing(cost: ModelTiming) -> image_pb2.ModelTiming:
+    return image_pb2.ModelTiming(
+        model=cost.model,
+        version=cost.version,
+        queue_us=cost.queue_us,
+        compute_us=cost.compute_us,
+        batch_size=cost.batch_size,
+    )
+
+
+async def resolve_model(engine: Engine, name: str, version: str, *tasks: str) -> ModelConfig:
+    """The configuration of a ready model that does one of the tasks.
 
     Raises:
         InvalidInput: the version is not a number, or the model does something else.
-        NotFound: no such model or version; the sentence names the models that do `task`.
+        NotFound: no such model or version; the sentence names the models that do such a task.
     """
-    if version and not (version.isascii() and version.isdigit()):
-        raise InvalidInput(f"version is '{version}'; it must be a decimal number, or empty", field="version")
+    check_version(version)
+    task = " or ".join(tasks)
     try:
         config = await engine.model_config(name, version)
     except NotFound as error:
         if name in (ready := await engine.ready_models()):
             raise
-        able = [other for other in ready if _task_of(await engine.model_config(other)) == task]
+        able = [other for other in ready if _task_of(await engine.model_config(other)) in tasks]
         known = f"models for {task}: {', '.join(able)}" if able else f"no model for {task} is loaded"
         raise NotFound(f"model '{name}' is not here; {known}") from error
-    if _task_of(config) != task:
+    if _task_of(config) not in tasks:
         raise InvalidInput(
             f"model is '{name}', which does {_task_of(config) or 'no typed task'}, not {task}", field="model"
         )
     return config
 
 
+def check_version(version: str) -> None:
+    """Raises InvalidInput for the version of a request that is neither a decimal number nor empty."""
+    if version and not (version.isascii() and version.isdigit()):
+        raise InvalidInput(f"version is '{version}'; it must be a decimal number, or empty", field="version")
+
+
 def _task_of(config: ModelConfig) -> str:
     return config.parameter("imago.task")
-
-
-def preprocess_of(config: ModelConfig) -> dict[str, Any]:
-    """The model's `imago.preprocess`; empty where it has none. Raises ModelFailed as `object_parameter` does."""
-    return object_parameter(config, "imago.preprocess")
-
-
-def object_parameter(config: ModelConfig, key: str) -> dict[str, Any]:
-    """A parameter of a model that is a JSON object; empty where it has none.
-
-    Raises:
-        ModelFailed: it is not a JSON object.
-    """
-    text = config.parameter(key, "{}")
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise ModelFailed(f"model '{config.name}': {key} is '{text}'; it must be a JSON object")
-    return value
-
-
-def threshold_of(config: ModelConfig) -> float:
-    """The model's `imago.threshold`: the least score that counts, where the caller names none; 0 where it has none.
-
-    Raises:
-        ModelFailed: it is not a number.
-    """
-    text = config.parameter("imago.threshold", "0")
-    try:
-        return float(text)
-    except ValueError:
-        raise ModelFailed(f"model '{config.name}': imago.threshold is '{text}'; it must be a number") from None
 
 
 def check_range(field: str, value: float, low: float, high: float) -> None:
@@ -216,6 +207,19 @@ def _blaming(field: str) -> Iterator[None]:
         yield
     except InvalidInput as error:
         raise InvalidInput(str(error), field=field) from None
+
+
+def pixels_of(image: image_pb2.Image, decoder: ImageDecoder, field: str = "image") -> int:
+    """How many pixels an `Image` has, read without decoding it; raises as `decode_image` does."""
+    match image.WhichOneof("source"):
+        case "encoded":
+            with _blaming(f"{field}.encoded"):
+                file = inspect(image.encoded, decoder.limits)
+            return file.width * file.height
+        case "raw":
+            return image.raw.width * image.raw.height
+        case _:
+            raise _nothing_in(field)
 
 
 def _nothing_in(field: str) -> InvalidInput:

@@ -1,7 +1,7 @@
 """Interpolate over a real connection, and how far it works ahead of its reader."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -116,7 +116,7 @@ class CountingEngine:
         outputs = {"IMAGE": np.zeros((rows, SIDE, SIDE, 3), np.uint8)}
         return InferResponse(outputs, ModelTiming("digits", "1", 1, 1, rows))
 
-    def stream(self, request: InferRequest) -> AsyncIterator[InferResponse]:
+    def stream(self, request: InferRequest) -> AsyncGenerator[InferResponse, None]:
         raise NotImplementedError
 
     async def model_config(self, name: str, version: str = "") -> ModelConfig:

@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from math import inf
 from time import monotonic
 from typing import Any
@@ -12,7 +13,7 @@ from tritonclient.grpc import model_config_pb2
 from imago.v1 import image_pb2
 from services.runtime import typed
 from services.runtime.config import ModelConfig, finish_config
-from services.runtime.errors import InvalidInput, ModelFailed, NotFound
+from services.runtime.errors import InvalidInput, NotFound
 from services.runtime.images import DecodedImage, ImageDecoder, ImageLimits, encode_png
 from services.runtime.model import InferRequest, InferResponse, ModelTiming
 
@@ -36,13 +37,21 @@ class FakeEngine:
             "who": config("who", task="classification"),
         }
         self.requests: list[InferRequest] = []
+        self.left = 0
 
     async def infer(self, request: InferRequest) -> InferResponse:
         self.requests.append(request)
         return InferResponse(request.inputs, ModelTiming(request.model, "3", queue_us=5, compute_us=7, batch_size=2))
 
-    def stream(self, request: InferRequest) -> AsyncIterator[InferResponse]:
-        raise NotImplementedError
+    async def stream(self, request: InferRequest) -> AsyncGenerator[InferResponse, None]:
+        self.requests.append(request)
+        try:
+            for step in range(1, 4):
+                timing = ModelTiming(request.model, "3", queue_us=5, compute_us=10 * step, batch_size=1)
+                yield InferResponse({"y": np.array([step])}, timing, final=False)
+            yield InferResponse({}, timing)
+        finally:
+            self.left += 1
 
     async def model_config(self, name: str, version: str = "") -> ModelConfig:
         if name not in self.models or version == "9":
@@ -102,8 +111,26 @@ async def test_the_timing_lists_every_model_in_order(engine: FakeEngine) -> None
     assert (near.version, near.queue_us, near.compute_us, near.batch_size) == ("3", 5, 7, 2)
 
 
+async def test_a_stream_is_one_model_of_the_timing_that_grows(engine: FakeEngine) -> None:
+    one = call(engine, 30)
+    await one.infer(engine.models["near"], "", {})
+    costs = []
+    async with aclosing(one.stream(engine.models["who"], "3", {})) as responses:
+        async for outputs in responses:
+            costs.append((outputs["y"].item(), [model.compute_us for model in one.timing().models]))
+    assert costs == [(1, [7, 10]), (2, [7, 20]), (3, [7, 30])]
+    assert engine.requests[1].deadline == engine.requests[0].deadline < inf
+
+
+async def test_leaving_a_stream_ends_it(engine: FakeEngine) -> None:
+    async with aclosing(call(engine).stream(engine.models["who"], "", {})) as responses:
+        await anext(responses)
+    assert engine.left == 1
+
+
 async def test_a_model_of_the_task_is_resolved(engine: FakeEngine) -> None:
     assert (await typed.resolve_model(engine, "near", "1", "detection")).name == "near"
+    assert (await typed.resolve_model(engine, "who", "1", "detection", "classification")).name == "who"
 
 
 async def test_an_unknown_model_is_answered_with_those_that_do_the_task(engine: FakeEngine) -> None:
@@ -111,6 +138,8 @@ async def test_an_unknown_model_is_answered_with_those_that_do_the_task(engine: 
         await typed.resolve_model(engine, "x", "", "detection")
     with pytest.raises(NotFound, match="model 'x' is not here; no model for poetry is loaded"):
         await typed.resolve_model(engine, "x", "", "poetry")
+    with pytest.raises(NotFound, match="models for detection or classification: far, near, who"):
+        await typed.resolve_model(engine, "x", "", "detection", "classification")
 
 
 async def test_an_unknown_version_is_not_an_unknown_model(engine: FakeEngine) -> None:
@@ -132,24 +161,6 @@ async def test_a_model_that_cannot_be_meant_is_refused(
     with pytest.raises(InvalidInput, match=sentence) as caught:
         await typed.resolve_model(engine, name, version, "detection")
     assert caught.value.field == field
-
-
-def test_a_models_own_settings_are_read() -> None:
-    model = config("m", preprocess='{"longest_side": 640}', threshold="0.25")
-    assert typed.preprocess_of(model) == {"longest_side": 640}
-    assert typed.threshold_of(model) == 0.25
-    assert (typed.preprocess_of(config("m")), typed.threshold_of(config("m"))) == ({}, 0.0)
-
-
-@pytest.mark.parametrize("text", ["640", "{", "[1]"])
-def test_a_preprocess_that_is_no_json_object_is_the_models_failure(text: str) -> None:
-    with pytest.raises(ModelFailed, match="model 'm': imago.preprocess is '.*'; it must be a JSON object"):
-        typed.preprocess_of(config("m", preprocess=text))
-
-
-def test_a_threshold_that_is_no_number_is_the_models_failure() -> None:
-    with pytest.raises(ModelFailed, match="model 'm': imago.threshold is 'high'; it must be a number"):
-        typed.threshold_of(config("m", threshold="high"))
 
 
 @pytest.mark.parametrize(
@@ -211,6 +222,14 @@ async def test_an_image_at_fault_is_named_by_its_path(
         await typed.decode_image(image, decoder, field="photo")
     assert caught.value.field == field
     assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_the_pixels_of_an_image_are_counted_without_decoding_it(decoder: ImageDecoder, raw: bool) -> None:
+    image = image_pb2.Image(raw=image_pb2.RawImage(width=6, height=4))
+    assert typed.pixels_of(image if raw else image_pb2.Image(encoded=encode_png(GRADIENT)), decoder) == 24
+    with pytest.raises(InvalidInput, match="guide is not set; send encoded bytes or raw pixels"):
+        typed.pixels_of(image_pb2.Image(), decoder, "guide")
 
 
 def test_positions_are_scaled_by_the_exact_factor_of_each_axis() -> None:
