@@ -49,13 +49,14 @@ def learning_rate(settings: recipe.Optimiser, step: int, steps: int) -> float:
     """The rate of one step: a linear warm-up from 0, then constant, or falling to 0 linearly or as a half cosine.
 
     Args:
-        settings: with `warmup` in steps.
+        settings: with `warmup` in steps, and the share of all steps from which on the rate falls.
         step: 0..steps-1.
         steps: of the whole run.
     """
     if step < settings.warmup:
         return settings.learning_rate * (step + 1) / settings.warmup
-    done = (step - settings.warmup) / max(1, steps - settings.warmup)
+    first = max(settings.warmup, round(settings.decay_from * steps))
+    done = max(0, step - first) / max(1, steps - first)
     factor = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[settings.schedule]
     return settings.learning_rate * factor
 

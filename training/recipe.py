@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.errors import TrainingError
+from training.fields import field_value, first_complaint, replace_field
 
 FOLDER = Path(__file__).resolve().parent / "recipes"
 
@@ -32,7 +33,7 @@ class Data(_Table):
 
     Attributes:
         source: a renderer's name, e.g. "masks", "digits", or "folder" when the data comes from outside.
-        classes: labels, in the order of their numbers.
+        classes: labels, in the order of their numbers; of a translator what both sides are, e.g. "aerial", "map".
         exclusive: for detectors: one thing has one of the classes, so that of two boxes at one place one is wrong.
         train, validation: images of each split that a renderer makes.
         width, height: pixels of a rendered image.
@@ -52,7 +53,7 @@ class Data(_Table):
 
 
 class Model(_Table):
-    """The network: its name in `training.detectors`, `training.generators` or `training.judges`, its options.
+    """The network: its name in `training.detectors`, `.generators`, `.translators` or `.judges`, its options.
 
     Attributes:
         size: side in pixels of the square image that it takes or makes.
@@ -67,7 +68,14 @@ class Model(_Table):
 
 
 class Optimiser(_Table):
-    """How weights are changed. `warmup` is in steps; `momentum` is SGD's, or Adam's first beta."""
+    """How weights are changed.
+
+    Attributes:
+        momentum: SGD's, or Adam's first beta.
+        warmup: steps.
+        schedule: how the rate falls to 0.
+        decay_from: share of all steps after which it begins to fall; 0.5 is CycleGAN's.
+    """
 
     name: Literal["adamw", "adam", "sgd", "rmsprop"]
     learning_rate: float = Field(gt=0)
@@ -75,6 +83,7 @@ class Optimiser(_Table):
     momentum: Fraction = 0.9
     warmup: Count = 0
     schedule: Literal["constant", "linear", "cosine"] = "constant"
+    decay_from: Fraction = 0.0
 
 
 class Loop(_Table):
@@ -164,7 +173,8 @@ class Judge(_Table):
 
 class Augment(_Table):
     """How training images are varied; `training.augment` says exactly what each does for a detector's, and
-    `training.judges.variation` for a classifier's.
+    `training.judges.variation` for a classifier's. A translator's are only mirrored and zoomed, as
+    `training.translators.batches` says.
 
     Attributes:
         flip: share of images mirrored.
@@ -250,15 +260,15 @@ def load_recipe(
     table = _read(name)
     small = table.pop("smoke", {})
     for field, value in small.items() if smoke else ():
-        _replace(table, field, value)
+        replace_field(table, field, value)
     for field, value in (overrides or {}).items():
-        _replace(table, field, value)
+        replace_field(table, field, value)
     for field, text in (changes or {}).items():
-        _replace(table, field, _value(text))
+        replace_field(table, field, field_value(text))
     try:
         return Recipe(name=name, **table)
     except ValidationError as error:
-        raise TrainingError(f"recipe {name}: {_complaint(error)}") from None
+        raise TrainingError(f"recipe {name}: {first_complaint(error)}") from None
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -269,32 +279,3 @@ def _read(name: str) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{file}: {error}") from None
-
-
-def _replace(table: dict[str, Any], field: str, value: Any) -> None:
-    """Set a field by its dotted name."""
-    *path, last = field.split(".")
-    for step in path:
-        inner = table.setdefault(step, {})
-        if not isinstance(inner, dict):
-            raise TrainingError(f"'{field}' names no field of a recipe: '{step}' is a value")
-        table = inner
-    table[last] = value
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _complaint(error: ValidationError) -> str:
-    """The first fault, in one line that names the field and the value."""
-    first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"there is no field '{field}'"
-    if first["type"] == "missing":
-        return f"the field '{field}' is missing"
-    return f"{field} = {first['input']!r}: {first['msg']}"

@@ -2,7 +2,8 @@
 
 The folder holds `recipe.json` (as run), `metrics.jsonl` (one line for each epoch), `curves.png`, `tensorboard/`,
 `checkpoints/` (for `--resume`), `best.safetensors` and, once finished, `summary.json`; that of a generator also has
-`samples/` (what fixed latent vectors became over time) and `best-critic.safetensors`.
+`samples/` (what fixed latent vectors became over time, or a translator's fixed inputs) and `best-critic.safetensors`,
+the critic that belongs to the best generator, or one for each domain.
 """
 
 import json
@@ -21,7 +22,7 @@ MAY_CHANGE = ("loop.epochs", "loop.evaluate_every", "loop.save_every", "loop.wor
 
 _CONTENTS = (
     "recipe.json", "metrics.jsonl", "curves.png", "tensorboard", "checkpoints", "best.safetensors", "summary.json",
-    "samples", "samples.png", "best-critic.safetensors", "evaluation.json",
+    "samples", "samples.png", "evaluation.json",
 )  # fmt: skip
 
 
@@ -80,8 +81,8 @@ def prepare_folder(run: Run) -> None:
     elif unfinished:
         raise TrainingError(f"{run.folder} holds an unfinished run: go on with --resume, or remove the folder")
     else:
-        for name in _CONTENTS:
-            _remove(run.folder / name)
+        for path in (*(run.folder / name for name in _CONTENTS), *run.folder.glob("best-*.safetensors")):
+            _remove(path)
     run.folder.mkdir(parents=True, exist_ok=True)
     run.summary.unlink(missing_ok=True)  # a run that goes on is not finished
     write_json(run.folder / "recipe.json", run.recipe.model_dump(mode="json"))
@@ -127,7 +128,9 @@ def changed_fields(folder: Path, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
     Raises:
         TrainingError: the run's recipe is missing or damaged.
     """
-    before, now = _flat(read_json(folder / "recipe.json")), _flat(recipe.model_dump(mode="json"))
+    # read as a recipe: a field that recipes did not have when the run was begun has its default
+    run = read_recipe(folder / "recipe.json")
+    before, now = (_flat(each.model_dump(mode="json")) for each in (run, recipe))
     names = sorted({*before, *now})
     return {name: (before.get(name), now.get(name)) for name in names if before.get(name) != now.get(name)}
 

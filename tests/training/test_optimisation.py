@@ -25,6 +25,11 @@ def test_the_rate_warms_up_and_falls(schedule: str, expected: list[float]) -> No
     assert [learning_rate(table, step, 8) for step in range(8)] == pytest.approx(expected, abs=1e-7)
 
 
+def test_the_rate_is_constant_until_it_falls() -> None:
+    table = settings(schedule="linear", decay_from=0.5)
+    assert [learning_rate(table, step, 8) for step in range(8)] == pytest.approx([0.1] * 5 + [0.075, 0.05, 0.025])
+
+
 def test_a_warm_up_longer_than_the_run_is_only_begun() -> None:
     assert learning_rate(settings(warmup=100), 1, 2) == pytest.approx(0.002)
 

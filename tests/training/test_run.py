@@ -33,6 +33,15 @@ def test_only_the_length_of_a_run_may_change_when_it_is_resumed(tmp_path: Path) 
         prepare_folder(replace(run("[1, 2]"), resume=True))
 
 
+def test_a_run_that_was_begun_before_a_field_existed_is_resumed_with_its_default(tmp_path: Path) -> None:
+    run = Run(load_recipe("mask-compact"), tmp_path)
+    prepare_folder(run)
+    written = read_json(tmp_path / "recipe.json")
+    del written["optimiser"]["decay_from"]
+    write_json(tmp_path / "recipe.json", written)
+    prepare_folder(replace(run, resume=True))
+
+
 def test_json_is_written_whole_and_damage_is_named(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"b": [1, 2]})
     assert read_json(tmp_path / "a.json") == {"b": [1, 2]}

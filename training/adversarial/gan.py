@@ -55,6 +55,7 @@ class GanModel:
         self.generator, self.critic, self.settings = generator, critic, settings
         self.generators: Mapping[str, nn.Module] = {"generator": generator}
         self.critics: Mapping[str, nn.Module] = {"critic": critic}
+        self.helpers: Mapping[str, nn.Module] = {}
         self.latent: Latent = cast(ImageGenerator, generator).latent
         self.classes: int = cast(ImageGenerator, generator).classes
         self.loss = loss_of(settings)

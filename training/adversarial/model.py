@@ -53,10 +53,13 @@ class AdversarialModel(Protocol):
     Attributes:
         generators, critics: the networks of each player, by name. Each player's are changed by one optimiser; where the
             recipe wants averaged weights, those of the generators are averaged.
+        helpers: what stands beside the players by name, e.g. a pool of images that were made before. Weights in it are
+            changed with the generators'; all of it goes into checkpoints, nothing of it into the best weights.
     """
 
     generators: Mapping[str, nn.Module]
     critics: Mapping[str, nn.Module]
+    helpers: Mapping[str, nn.Module]
 
     def critic_turn(self, batch: Any, progress: float, number: int) -> Turn:
         """What the critics are to descend.

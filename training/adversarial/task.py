@@ -81,14 +81,15 @@ class AdversarialTask:
         loop = self.recipe.loop
         self.steps_per_epoch, self.images_per_step = data.steps, data.images_per_step
         self._steps, self._done = loop.epochs * data.steps, 0
-        for network in (*model.generators.values(), *model.critics.values()):
+        self._taught = {**model.generators, **model.helpers}  # by the generators' optimiser
+        for network in (*self._taught.values(), *model.critics.values()):
             network.to(accelerator.device).to(memory_format=torch.channels_last).train()
         self.averages = {name: Average(network, loop.ema) for name, network in model.generators.items() if loop.ema}
         self.optimisers = {
-            "generator": self._optimiser(model.generators, 1.0),
+            "generator": self._optimiser(self._taught, 1.0),
             "critic": self._optimiser(model.critics, self.settings.critic_rate),
         }
-        trained = {**model.generators, **model.critics}
+        trained = {**self._taught, **model.critics}
         trained |= {f"average-{name}": average for name, average in self.averages.items()}
         self.refuge = Refuge(trained, wanted=self.settings.watch == "roll-back")
         self.balance = Balance(dynamic=self.settings.balance == "dynamic")
@@ -117,7 +118,7 @@ class AdversarialTask:
         for _ in range(self.settings.generator_steps if generator_moves else 0):
             with _untouched(self.model.critics), self.accelerator.autocast():
                 turn = self.model.generator_turn(batch.batches[-1], progress, number)
-            self._descend("generator", self.model.generators, turn)
+            self._descend("generator", self._taught, turn)
             values |= _named("generator", turn)
         if generator_moves:
             for name, average in self.averages.items():
