@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from gateway.failures import NEVER, RETRY_PUSHBACK, BackendFailed
-from gateway.methods import GATEWAY, service_names
+from gateway.methods import GATEWAY, all_methods, service_names
 from services.runtime.errors import Unsupported
 
 _KEEPALIVE_MS = 60_000  # servers may punish pings that come more often (GOAWAY, too_many_pings)
@@ -84,22 +84,22 @@ class Backends:
     """All configured addresses."""
 
     def __init__(self, services: dict[str, str], routes: list[str], policy: ChannelPolicy) -> None:
-        """`services`: gRPC targets by short name, empty where not offered; `routes`: `service/model=target`."""
+        """`services`: gRPC targets by short name, empty where not offered; `routes`: as `parse_route` reads them."""
         self._by_target: dict[tuple[str, str], Backend] = {}
         self._policy = policy
         self._services = {name: self._backend(name, target) for name, target in services.items() if target}
         self._routes = {key: self._backend(key[0], target) for key, target in map(parse_route, routes)}
 
-    def find(self, service: str, model: str = "") -> Backend:
-        """Who answers for a model; empty: for the service's default. Unsupported when nobody does."""
-        backend = self.answers_for(service, model)
+    def find(self, service: str, model: str = "", method: str = "") -> Backend:
+        """Who answers for a model; empty: for the default of the RPC with that key. Unsupported when nobody does."""
+        backend = self.answers_for(service, model or method)
         if backend is None:
             raise Unsupported(f"This gateway has no {service}: IMAGO_{service.upper()} (--{service}) is not set.")
         return backend
 
-    def answers_for(self, service: str, model: str) -> Backend | None:
-        """The model's own address where it has one, else that of its service, else nobody."""
-        return self._routes.get((service, model)) or self._services.get(service)
+    def answers_for(self, service: str, what: str) -> Backend | None:
+        """The own address of a model, or of an RPC's default, where it has one, else its service's, else nobody."""
+        return self._routes.get((service, what)) or self._services.get(service)
 
     def offers(self, service: str) -> bool:
         """Whether any model of the service is reachable under some address."""
@@ -122,13 +122,23 @@ class Backends:
 
 
 def parse_route(route: str) -> tuple[tuple[str, str], str]:
-    """Service and model, and their address. ValueError says what is expected."""
+    """Service and model, or service and the key of an RPC (its default model), and their address.
+
+    Raises:
+        ValueError: says what is expected.
+    """
     key, _, target = route.partition("=")
     service, _, model = key.partition("/")
     known = [name for name in service_names() if name != GATEWAY]
-    if service not in known or not model or not target:
-        raise ValueError(f"'{route}' is not service/model=address, where service is one of {', '.join(known)}")
-    return (service, model), target
+    if target and model and service in known:
+        return (service, model), target
+    for method in all_methods():
+        if target and key == method.key and method.service in known and method.model_path:
+            return (method.service, key), target
+    raise ValueError(
+        f"'{route}' is not service/model=address, or service:rpc=address for the model that an RPC takes when none is "
+        f"named, where service is one of {', '.join(known)}"
+    )
 
 
 def _channel_options(service: str, policy: ChannelPolicy, *, retry: bool) -> list[tuple[str, int | str]]:

@@ -42,8 +42,13 @@ class Method:
         return f"/{self.service_name}/{self.name}"
 
     @property
+    def key(self) -> str:
+        """e.g. "detector:detectFaces", as REST paths and routes name it."""
+        return f"{self.service}:{self.name[0].lower()}{self.name[1:]}"
+
+    @property
     def rest_path(self) -> str:
-        return f"/v1/{self.service}:{self.name[0].lower()}{self.name[1:]}"
+        return f"/v1/{self.key}"
 
     @property
     def streaming(self) -> bool:

@@ -96,7 +96,7 @@ class Proxy:
     def _backend_for(self, method: Method, request: bytes) -> Backend:
         if not self._backends.routes_by_model(method.service):
             return self._backends.find(method.service)
-        return self._backends.find(method.service, method.model_of(request))
+        return self._backends.find(method.service, method.model_of(request), method.key)
 
 
 def pass_through(proxy: Proxy) -> list[Any]:

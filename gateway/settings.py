@@ -29,7 +29,8 @@ class GatewaySettings(ProcessSettings):
     recognizer: str = ""
     """Address of the recognizer."""
     routes: list[str] = Field(default=[])
-    """A model that has its own address, service/model=address, e.g. detector/face_mmod=dns:///face-mmod:8001."""
+    """A model that has its own address, service/model=address, e.g. detector/face_mmod=dns:///face-mmod:8001. An RPC's
+    default model is moved by the RPC's name, e.g. translator:dream=dns:///dreams:8001."""
 
     unary_timeout_s: float = Field(default=60.0, gt=0)
     """Deadline of a call whose client set none; streams then have none."""

@@ -168,6 +168,15 @@ async def test_one_setting_moves_a_model_to_its_own_address() -> None:
     assert away.requests[1].start.model == "face_mmod"
 
 
+async def test_what_names_no_model_goes_where_the_default_of_its_rpc_has_moved() -> None:
+    home, away = Detector(), Detector()
+    async with serving(home) as here, serving(away) as there, routed(here, f"detector:detectFaces={there}") as door:
+        for model in ("", "face_hog"):
+            await detector_of(door).DetectFaces(detector_pb2.DetectFacesRequest(image=photo(), model=model))
+    assert [request.model for request in home.requests] == ["face_hog"]
+    assert [request.model for request in away.requests] == [""]
+
+
 def test_a_moved_model_needs_no_address_for_the_rest_of_its_service() -> None:
     backends = GatewaySettings(routes=["detector/face_mmod=dns:///a:1"]).backends()
     assert backends.find("detector", "face_mmod").address == "a:1"
@@ -178,5 +187,6 @@ def test_a_moved_model_needs_no_address_for_the_rest_of_its_service() -> None:
 
 @pytest.mark.parametrize("route", ["", "detector", "detector/=a:1", "detector/m=", "gateway/m=a:1", "painter/m=a:1"])
 def test_a_route_that_cannot_be_read_is_refused_with_what_is_expected(route: str) -> None:
-    with pytest.raises(ValueError, match=rf"'{route}' is not service/model=address, where service is one of detector,"):
+    expected = rf"'{route}' is not service/model=address, or service:rpc=address .* where service is one of detector,"
+    with pytest.raises(ValueError, match=expected):
         parse_route(route)

@@ -32,13 +32,16 @@ def test_services_and_moved_models_come_from_the_environment(monkeypatch: pytest
     ]
 
 
-def test_a_route_that_cannot_be_read_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("route", ["detector=a:1", "detector:dream=a:1", "gateway:analyze=a:1", "translator:dream="])
+def test_a_route_that_cannot_be_read_is_one_line_and_exit_code_2(
+    route: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
-        told("--route", "detector=a:1")
+        told("--route", route)
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "IMAGO_ROUTES" in line
-    assert "'detector=a:1' is not service/model=address" in line
+    assert f"'{route}' is not service/model=address, or service:rpc=address" in line
 
 
 def test_a_url_is_no_address_of_a_service(capsys: pytest.CaptureFixture[str]) -> None:
