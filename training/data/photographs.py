@@ -1,4 +1,4 @@
-"""The real photographs that scikit-image and scikit-learn carry: for stylisers, and for pairs that they make themselves.
+"""The real photographs that scikit-image and scikit-learn carry: for stylisers, and for pairs made of one picture.
 
 They are read from the packages' folders; nothing is ever downloaded.
 """

@@ -6,14 +6,12 @@ that a model is checked with was ever trained on. Recipes that differ in the num
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from training.data.annotations import LabelledBox
 from training.data.classified import ClassifiedImages, ClassifiedSplits
+from training.data.kept import keep, kept
 from training.data.processes import in_processes
 from training.data.rendered import split_seeds
 from training.data.scene_classes import scene_class
@@ -63,6 +62,7 @@ class _Images(NamedTuple):
 RENDERERS = {
     "fruits": ClassRenderer("training.render.fruits", "render_fruit", version=1, kinds="FRUITS"),
     "animals": ClassRenderer("training.render.animals", "render_quadruped", version=1, kinds="QUADRUPEDS"),
+    "coats": ClassRenderer("training.render.animals", "render_coat", version=1, kinds="QUADRUPEDS"),
     "construction": ClassRenderer("training.render.construction", "render_construction", version=2),
 }
 """By the name that a recipe says in `data.source`."""
@@ -122,11 +122,12 @@ def in_channels(pixels: Pixels, channels: int) -> Pixels:
 def _split(data: Data, split: Literal["train", "validation"], cache: Path) -> ClassifiedImages:
     seeds = split_seeds(data, split)
     file = _file(data, seeds.start, cache)
-    images = _kept(file) if file.is_file() else _Images(_empty(data, 0), np.empty(0, np.str_))
+    found = kept(file, _Images._fields)
+    images = _Images(_empty(data, 0), np.empty(0, np.str_)) if found is None else _Images(**found)
     if len(images.pixels) < len(seeds):
         more = _rendered(data, seeds, len(images.pixels))
         images = _Images(*(np.concatenate(parts) for parts in zip(images, more, strict=True)))
-        _keep(file, images)
+        keep(file, images._asdict())
     count = len(seeds)
     labels = np.array([_label(data, str(about)) for about in images.about[:count]], np.int64)
     return ClassifiedImages(images.pixels[:count], labels, data.classes, [f"seed {seed}" for seed in seeds])
@@ -160,22 +161,3 @@ def _rendered(data: Data, seeds: range, done: int) -> _Images:
         pixels[place] = image
         abouts.append(about)
     return _Images(pixels, np.array(abouts, np.str_))
-
-
-def _keep(file: Path, images: _Images) -> None:
-    part = file.with_name(f".{file.stem}.{os.getpid()}.npz")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(part, **images._asdict())
-        part.replace(file)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise TrainingError(f"{file}: {error.strerror}") from None
-
-
-def _kept(file: Path) -> _Images:
-    try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
-            return _Images(found["pixels"], found["about"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise TrainingError(f"{file} is damaged ({error}): remove it, and it is rendered again") from None

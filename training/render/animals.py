@@ -66,18 +66,45 @@ def render_quadruped(
     return paint_scene(seed, (width, height), kind, Setting(coat, shifted))
 
 
+def render_coat(seed: int, width: int, height: int, kind: Kind) -> NDArray[np.uint8]:
+    """As `render_quadruped`, but only the coat is of the kind: the body is a cow's or a horse's as the seed decides.
+
+    A classifier of such pictures goes by coats alone, as forms say nothing; translators change coats before forms.
+    """
+    form = QUADRUPEDS[int(np.random.default_rng((seed, 0xF0)).integers(len(QUADRUPEDS)))]
+    return paint_scene(seed, (width, height), form, Setting(coat=kind))
+
+
+def silhouette(seed: int, width: int, height: int, kind: Kind) -> NDArray[np.bool_]:
+    """Where the animal of `render_quadruped` stands: bool height x width, without its shadow.
+
+    A pixel counts if at least half of it is covered.
+    """
+    return np.asarray(_compose(seed, (width, height), kind, Setting())[1] >= 0.5)
+
+
 def paint_scene(seed: int, size: tuple[int, int], kind: Kind, setting: Setting) -> NDArray[np.uint8]:
     """As `render_quadruped`, for a size (width, height) in pixels and any light.
 
     Raises:
         TrainingError: there is no such kind.
     """
+    picture, _ = _compose(seed, size, kind, setting)
+    lens = _chance(seed, kind, 3)
+    return photograph(picture, _lens(lens, size, shifted=setting.shifted), lens)
+
+
+def _chance(seed: int, kind: Kind, question: int) -> Random:
+    """One stream for each question, so that another coat or domain leaves the body as it is."""
+    return np.random.default_rng((seed, QUADRUPEDS.index(kind), question, 0xC0))
+
+
+def _compose(seed: int, size: tuple[int, int], kind: Kind, setting: Setting) -> tuple[Field, Field]:
+    """The scene before it is photographed, height x width x 3, and how much of a pixel the animal covers, 0..1."""
     for asked in (kind, setting.coat):
         if asked not in (*QUADRUPEDS, None):
             raise TrainingError(f"there is no animal {asked!r}; there are {', '.join(QUADRUPEDS)}")
-    number = QUADRUPEDS.index(kind)
-    # One stream for each question, so that another coat or domain leaves the body as it is.
-    body, wear, place, lens = (np.random.default_rng((seed, number, stream, 0xC0)) for stream in range(4))
+    body, wear, place = (_chance(seed, kind, question) for question in range(3))
     width, height = size
     light = setting.light or _daylight(place, shifted=setting.shifted)
     animal = quadruped(kind, random_stance(body, kind), body)
@@ -89,10 +116,10 @@ def paint_scene(seed: int, size: tuple[int, int], kind: Kind, setting: Setting) 
     _cast_shadow(ground.picture, animal, view, lamp)
     coat = random_coat(wear, setting.coat or kind, shifted=setting.shifted)
     layer = _layer(animal, coat, view, lamp)
-    picture = ground.picture * (1 - layer[..., 3:]) + layer[..., :3]
+    picture, cover = ground.picture * (1 - layer[..., 3:]) + layer[..., :3], layer[..., 3]
     if mirrored:
-        picture = np.ascontiguousarray(picture[:, ::-1])
-    return photograph(picture, _lens(lens, size, shifted=setting.shifted), lens)
+        return np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(cover[:, ::-1])
+    return picture, cover
 
 
 def _daylight(rng: Random, *, shifted: bool) -> Light:
