@@ -1,4 +1,6 @@
-"""Parts that the papers' generators and critics share: first weights, growing and shrinking layers, residual blocks."""
+"""Parts that the papers' generators and critics share: first weights, growing and shrinking layers, residual blocks,
+normalisation by class.
+"""
 
 from typing import Literal, cast
 
@@ -39,7 +41,7 @@ def initialise_weights(network: nn.Module, how: Initialisation) -> None:
                 nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d) and how == "gaussian":
+        elif isinstance(module, nn.BatchNorm2d) and module.affine and how == "gaussian":
             nn.init.normal_(module.weight, 1.0, _DEVIATION)
 
 
@@ -88,3 +90,20 @@ class ResidualHalving(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features (n, before, 2 s, 2 s) become (n, after, s, s)."""
         return cast(Tensor, self.convolutions(features) + self.direct(features))
+
+
+class ClassNorm(nn.Module):
+    """Batch normalisation with scales and shifts of each class (de Vries et al. 2017, arXiv 1707.00683, section 3)."""
+
+    def __init__(self, maps: int, classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(maps, affine=False)
+        self.scales, self.shifts = nn.Embedding(classes, maps), nn.Embedding(classes, maps)
+        nn.init.ones_(self.scales.weight)
+        nn.init.zeros_(self.shifts.weight)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Features (n, maps, height, width) of images of the classes `labels` (n,)."""
+        scales: Tensor = self.scales(labels)[:, :, None, None]
+        shifts: Tensor = self.shifts(labels)[:, :, None, None]
+        return cast(Tensor, self.norm(features)) * scales + shifts

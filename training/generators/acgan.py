@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from training.adversarial.blocks import initialise_weights, normalise_spectrally
+from training.adversarial.blocks import ClassNorm, initialise_weights, normalise_spectrally
 from training.adversarial.gan import GanModel, settings_of
 from training.adversarial.model import Latent
 from training.errors import TrainingError
@@ -190,23 +190,6 @@ def build_acgan(
         raise TrainingError(f"model.options.critic: {error}") from None
     kind = (len(recipe.data.classes), recipe.model.size, recipe.data.channels)
     return GanModel(AcganGenerator(*kind, conditioning, width), AcganCritic(*kind, shape), settings_of(recipe))
-
-
-class ClassNorm(nn.Module):
-    """Batch normalisation with scales and shifts of each class (de Vries et al. 2017, section 3)."""
-
-    def __init__(self, maps: int, classes: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(maps, affine=False)
-        self.scales, self.shifts = nn.Embedding(classes, maps), nn.Embedding(classes, maps)
-        nn.init.ones_(self.scales.weight)
-        nn.init.zeros_(self.shifts.weight)
-
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Features (n, maps, height, width) of images of the classes `labels` (n,)."""
-        scales: Tensor = self.scales(labels)[:, :, None, None]
-        shifts: Tensor = self.shifts(labels)[:, :, None, None]
-        return cast(Tensor, self.norm(features)) * scales + shifts
 
 
 class _Block(nn.Module):

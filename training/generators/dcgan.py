@@ -12,6 +12,10 @@ other way round. Two readings, by the option `stem`:
   stands before (after) them, as in TensorFlow's tutorial, which the report builds on.
 
 The report gives no widths: `filters` of the layer beside the image double with every layer, up to eight times.
+
+`conditional` tells both networks the class: every class has its own scales and shifts in the generator's batch
+normalisation (de Vries et al. 2017, arXiv 1707.00683), and the critic adds the inner product of its last maps with a
+learned vector of the class (Miyato and Koyama 2018, arXiv 1802.05637, equation 3).
 """
 
 from itertools import pairwise
@@ -19,9 +23,11 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from training.adversarial.blocks import (
     Activation,
+    ClassNorm,
     Initialisation,
     ResidualHalving,
     activation,
@@ -61,6 +67,7 @@ class DcganOptions(BaseModel):
         initialisation: of all weights.
         resized: grow by nearest pixels and a convolution instead of a transposed convolution.
         residual: the critic's layers with stride are residual blocks, for "spectral" and "none".
+        conditional: images are asked for by class.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -78,24 +85,24 @@ class DcganOptions(BaseModel):
     initialisation: Initialisation = "gaussian"
     resized: bool = False
     residual: bool = False
+    conditional: bool = False
 
 
 class DcganGenerator(nn.Module):
     """From a latent vector to an image, doubling the side layer by layer."""
 
-    classes = 0
-
-    def __init__(self, size: int, channels: int, options: DcganOptions) -> None:
+    def __init__(self, size: int, channels: int, classes: int, options: DcganOptions) -> None:
         """Args:
             size: side of the image in pixels.
             channels: 3 for colour, 1 for grey.
+            classes: that can be asked for; 0: none.
             options: of the recipe.
 
         Raises:
             TrainingError: the number of layers does not fit the size.
         """
         super().__init__()
-        self.latent = Latent(options.latent, options.distribution)
+        self.latent, self.classes = Latent(options.latent, options.distribution), classes
         side, further = plan(size, options)
         widths = _widths(size, side, options.filters)
         layers: list[nn.Module] = [nn.Unflatten(1, (options.latent, 1, 1))]
@@ -109,19 +116,29 @@ class DcganGenerator(nn.Module):
         steps += [doubling(a, b, options.kernel, resized=options.resized) for a, b in pairwise([*widths, channels])]
         outputs = [widths[0], *[widths[0]] * further, *widths[1:]]
         for maps, step in zip(outputs, steps, strict=True):
-            layers += [nn.BatchNorm2d(maps), activation(options.generator_activation), step]
-        self.layers = nn.Sequential(*layers, nn.Tanh())
+            norm = ClassNorm(maps, classes) if classes else nn.BatchNorm2d(maps)
+            layers += [norm, activation(options.generator_activation), step]
+        self.layers = nn.ModuleList([*layers, nn.Tanh()])
         initialise_weights(self, options.initialisation)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images, as `ImageGenerator` says; `labels` are not used."""
-        return cast(Tensor, self.layers(latents))
+        """Images, as `ImageGenerator` says.
+
+        Raises:
+            TrainingError: a conditional generator got no labels.
+        """
+        if self.classes and labels is None:
+            raise TrainingError(f"a generator of {self.classes} classes was asked for images without labels")
+        features = latents
+        for layer in self.layers:
+            features = layer(features, labels) if isinstance(layer, ClassNorm) else layer(features)
+        return features
 
 
 class DcganCritic(nn.Module):
     """From an image to the logit of its being real, halving the side layer by layer."""
 
-    def __init__(self, size: int, channels: int, options: DcganOptions) -> None:
+    def __init__(self, size: int, channels: int, classes: int, options: DcganOptions) -> None:
         """The arguments and errors are the generator's."""
         super().__init__()
         side, further = plan(size, options)
@@ -138,14 +155,15 @@ class DcganCritic(nn.Module):
         for _ in range(further):
             flat = nn.Conv2d(widths[-1], widths[-1], _FLAT_KERNEL, padding="same", bias=not self._batch_norm)
             layers += self._finished(flat, widths[-1], options, first=False)
-        if options.stem == "dense":
-            layers += [nn.Flatten(), nn.Linear(widths[-1] * side**2, 1)]
-        else:
-            layers.append(nn.Conv2d(widths[-1], 1, side))
+        values = widths[-1] * side**2
+        layers += [nn.Flatten(), nn.Linear(values, 1)] if options.stem == "dense" else [nn.Conv2d(widths[-1], 1, side)]
         self.layers = nn.Sequential(*layers)
+        self.projection = nn.Embedding(classes, values) if classes else None
         initialise_weights(self, options.initialisation)
         if options.critic_norm == "spectral":
             normalise_spectrally(self)
+            if self.projection is not None:
+                spectral_norm(self.projection)
 
     def _layer(self, before: int, after: int, options: DcganOptions, *, first: bool) -> list[nn.Module]:
         if options.residual and not first:
@@ -163,8 +181,18 @@ class DcganCritic(nn.Module):
         return [*layers, nn.Dropout(options.dropout)] if options.dropout else layers
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Logits (n,) of images (n, channels, size, size) in -1..1; `labels` are not used."""
-        return cast(Tensor, self.layers(images)).flatten()
+        """Logits (n,) of images (n, channels, size, size) in -1..1; a conditional critic needs their labels (n,).
+
+        Raises:
+            TrainingError: a conditional critic got no labels.
+        """
+        features: Tensor = self.layers[:-1](images)
+        realness: Tensor = self.layers[-1](features).flatten()
+        if self.projection is None:
+            return realness
+        if labels is None:
+            raise TrainingError("a conditional critic was asked about images without their labels")
+        return realness + cast(Tensor, self.projection(labels) * features.flatten(1)).sum(dim=1)
 
 
 def build_dcgan(recipe: Recipe, **options: Any) -> GanModel:
@@ -180,7 +208,11 @@ def build_dcgan(recipe: Recipe, **options: Any) -> GanModel:
         field = ".".join(map(str, first["loc"]))
         raise TrainingError(f"model.options.{field} = {first['input']!r}: {first['msg']}") from None
     size, channels = recipe.model.size, recipe.data.channels
-    return GanModel(DcganGenerator(size, channels, chosen), DcganCritic(size, channels, chosen), settings_of(recipe))
+    classes = len(recipe.data.classes) if chosen.conditional else 0
+    if chosen.conditional and classes < 2:
+        raise TrainingError(f"model.options.conditional: needs two data.classes or more, there is {classes}")
+    generator, critic = (network(size, channels, classes, chosen) for network in (DcganGenerator, DcganCritic))
+    return GanModel(generator, critic, settings_of(recipe))
 
 
 def plan(size: int, options: DcganOptions) -> tuple[int, int]:

@@ -55,9 +55,9 @@ def test_any_power_of_two_is_reached(size: int, stem: str, kernel: int) -> None:
     options = DcganOptions.model_validate({"layers": layers, "stem": stem, "kernel": kernel, "filters": 4})
     for resized in (False, True):
         chosen = options.model_copy(update={"resized": resized})
-        images = DcganGenerator(size, 1, chosen)(torch.randn(2, 100))
+        images = DcganGenerator(size, 1, 0, chosen)(torch.randn(2, 100))
         assert images.shape == (2, 1, size, size)
-        assert DcganCritic(size, 1, chosen)(images).shape == (2,)
+        assert DcganCritic(size, 1, 0, chosen)(images).shape == (2,)
 
 
 def test_normal_first_weights_have_the_papers_deviation_and_glorots_keras() -> None:
@@ -76,7 +76,7 @@ def test_normal_first_weights_have_the_papers_deviation_and_glorots_keras() -> N
 def test_a_spectrally_normalised_critic_answers_no_faster_than_its_images_change() -> None:
     torch.manual_seed(2)
     options = DcganOptions(filters=8, critic_norm="spectral", dropout=0.0)
-    critic = DcganCritic(64, 3, options)
+    critic = DcganCritic(64, 3, 0, options)
     assert all(parametrize.is_parametrized(layer) for layer in critic.modules() if isinstance(layer, nn.Conv2d))
     images = torch.randn(4, 3, 64, 64)
     with torch.no_grad():
@@ -87,13 +87,35 @@ def test_a_spectrally_normalised_critic_answers_no_faster_than_its_images_change
 
 
 def test_a_residual_critic_takes_gradients_to_its_images() -> None:
-    critic = DcganCritic(32, 3, DcganOptions(filters=8, layers=4, residual=True, critic_norm="none"))
+    critic = DcganCritic(32, 3, 0, DcganOptions(filters=8, layers=4, residual=True, critic_norm="none"))
     images = torch.randn(2, 3, 32, 32, requires_grad=True)
     critic(images).sum().backward()
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
     with pytest.raises(TrainingError, match="a residual critic has no batch normalisation"):
-        DcganCritic(32, 3, DcganOptions(layers=4, residual=True))
+        DcganCritic(32, 3, 0, DcganOptions(layers=4, residual=True))
+
+
+def test_a_class_changes_what_is_made_and_what_counts_as_real() -> None:
+    torch.manual_seed(4)
+    model = build_model(load_recipe("dcgan-fruits-modern", smoke=True))
+    assert model.classes == 11
+    latents, labels = torch.randn(1, 100).expand(3, -1), torch.tensor([0, 0, 5])
+    optimiser = torch.optim.Adam([*model.generator.parameters(), *model.critic.parameters()], 0.01)
+    model.generator.eval()(latents, labels)[2].sum().backward()  # classes start alike and learn to differ
+    optimiser.step()
+    with torch.no_grad():
+        images = model.generator(latents, labels)
+        assert torch.equal(images[0], images[1])
+        assert not torch.allclose(images[0], images[2], atol=1e-3)
+        answers = model.critic.eval()(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 5]))
+    assert answers[0] != answers[1]
+    with pytest.raises(TrainingError, match="a generator of 11 classes was asked for images without labels"):
+        model.generator(latents)
+    with pytest.raises(TrainingError, match="a conditional critic was asked about images without their labels"):
+        model.critic(images)
+    with pytest.raises(TrainingError, match="conditional: needs two data.classes or more, there is 1"):
+        build_model(load_recipe("dcgan-hardhat", changes={"model.options.conditional": "true"}))
 
 
 def test_growing_by_nearest_pixels_leaves_no_checkerboard() -> None:
