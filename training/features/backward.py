@@ -1,8 +1,8 @@
 """The way back through a stack of convolutions, written out as a forward computation.
 
 Servers have no autograd; what they run is a graph that gives the gradient like any other output. Each step back is the
-transpose of one step forward: of a convolution the one with its filters turned round and its channels exchanged, of ReLU
-a mask, of averaging four values giving each a fourth. The result equals that of autograd.
+transpose of one step forward: of a convolution the one with its filters turned round and its channels exchanged, of
+ReLU a mask, of averaging four values giving each a fourth. The result equals that of autograd.
 """
 
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 It is a judge (`training.judges`): the loop, the data and the scores are those of judges.
 """
 
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -36,8 +37,7 @@ class FeatureNetwork(nn.Module):
         self.layers = layers_of(self.plan)
         widths = [3, *(layer.channels for layer in self.layers)]
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, KERNEL, padding=1, bias=False)
-            for before, after in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(before, after, KERNEL, padding=1, bias=False) for before, after in pairwise(widths)
         )
         self.normalisations = nn.ModuleList(nn.BatchNorm2d(layer.channels) for layer in self.layers)
         self.dimensions = widths[-1]

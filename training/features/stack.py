@@ -6,6 +6,7 @@ Convolutions of 3 x 3 with ReLU, in stages between which the sides are halved by
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -73,8 +74,7 @@ class FeatureStack(nn.Module):
         self.plan, self.layers, self.reflected = tuple(map(tuple, plan)), layers_of(plan), reflected
         widths = [3, *(layer.channels for layer in self.layers)]
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, KERNEL, padding=0 if reflected else 1)
-            for before, after in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(before, after, KERNEL, padding=0 if reflected else 1) for before, after in pairwise(widths)
         )
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
         self.register_buffer("deviation", torch.ones(1, 3, 1, 1))
@@ -151,7 +151,7 @@ class FeatureStack(nn.Module):
 
 
 def load_vgg19(file: Path) -> FeatureStack:
-    """torchvision's VGG-19, trained on ImageNet, without its classifier.
+    """The VGG-19 of torchvision, trained on ImageNet, without its classifier.
 
     Args:
         file: as torchvision publishes it, `vgg19-dcbb9e9d.pth`, or the same tensors as safetensors.

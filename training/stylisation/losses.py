@@ -22,10 +22,9 @@ def gram(maps: Tensor) -> Tensor:
 
 
 def style_loss(grams: Tensor, wanted: Tensor) -> Tensor:
-    """E_l of equation 4: the squared difference of Gram matrices over 4 N**2.
+    """E_l of equation 4: the squared difference of Gram matrices over 4 N**2, N channels.
 
-    Args:
-        grams, wanted: (n, channels, channels), each already divided by its number of positions, M.
+    Both are (n, N, N) and already divided by their numbers of positions.
     """
     return (grams - wanted).square().mean() / 4
 
@@ -36,8 +35,10 @@ def content_loss(maps: Tensor, wanted: Tensor) -> Tensor:
 
 
 def variation(images: Tensor) -> Tensor:
-    """Total variation (Mahendran and Vedaldi 2015, section 3, with beta = 2): squared steps to right and down, summed
-    and divided by the number of values."""
+    """Total variation: squared steps to the right and down, over the number of values.
+
+    Mahendran and Vedaldi, Understanding Deep Image Representations by Inverting Them, 2015, section 3, with beta = 2.
+    """
     right, down = _steps(images)
     return (right.square().sum() + down.square().sum()) / images.numel()
 

@@ -21,7 +21,7 @@ class StyleStep(nn.Module):
         super().__init__()
         self.stack = stack
 
-    def forward(  # noqa: PLR0913, PLR0917 - each is an input of the graph
+    def forward(
         self,
         image: Tensor,
         content_weights: Tensor,
