@@ -10,7 +10,7 @@ from rich.text import Text
 
 from deploy.stack import GATEWAY, HOST, SERVICES, Say, Stack, any_ports, run
 
-_COLOURS = {"stack": "bold", "gateway": "cyan", "detector": "green", "generator": "yellow"}
+_COLOURS = {"stack": "bold", "gateway": "cyan", "detector": "green", "generator": "yellow", "translator": "blue"}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,7 +31,7 @@ def printer(console: Console) -> Say:
     """Prints lines with the name of who speaks before them, each name in its colour."""
 
     def say(name: str, line: str) -> None:
-        console.print(Text.assemble((f"{name:>9} │ ", _COLOURS.get(name, "magenta")), line), soft_wrap=True)
+        console.print(Text.assemble((f"{name:>10} │ ", _COLOURS.get(name, "magenta")), line), soft_wrap=True)
 
     return say
 

@@ -59,6 +59,13 @@ SERVICES = (
         http_port=8202,
         models=ROOT / "services" / "generator" / "models",
     ),
+    Service(
+        "translator",
+        "services.translator",
+        grpc_port=8301,
+        http_port=8302,
+        models=ROOT / "services" / "translator" / "models",
+    ),
 )
 """A further service is one further row; the gateway is told its address."""
 GATEWAY = Service("gateway", "gateway", grpc_port=8081, http_port=8080)

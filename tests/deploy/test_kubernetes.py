@@ -12,12 +12,15 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from gateway.backends import parse_route
 from gateway.settings import GatewaySettings
 from services.runtime.process.settings import ProcessSettings
 from services.runtime.server import ServiceSettings
 from tests.deploy.stopping import longest_stop_s
 
-KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
+ROOT = Path(__file__).resolve().parents[2]
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+MODELS = ROOT / "services" / "translator" / "models"
 VERSIONS = ("1.30", "1.34", "1.37")
 COMPONENTS = sorted((KUBERNETES / "components").iterdir())
 FOLDERS = sorted(
@@ -157,6 +160,25 @@ def test_a_model_alone_is_loaded_in_one_deployment_and_the_gateway_knows_the_way
     assert route == "detector/face_mmod=dns:///detector-headless-mmod:8001"
     headless = next(service for service in manifests if service["metadata"]["name"] == "detector-headless-mmod")
     assert headless["spec"]["selector"] == {"app.kubernetes.io/name": "detector-mmod"}
+
+
+def test_what_optimises_apart_is_loaded_once_and_the_gateway_knows_the_way_to_it() -> None:
+    manifests = render(KUBERNETES / "examples" / "optimising-apart")
+    found = {
+        deployment["metadata"]["name"]: environment(container) for deployment, _, container in deployments(manifests)
+    }
+    at_once, optimising = (
+        found[name]["IMAGO_LOAD_MODEL"].split(",") for name in ("translator", "translator-optimising")
+    )
+    assert optimising == ["gatys", "dream"]
+    assert not set(at_once) & set(optimising)
+    committed = {folder.parent.name for folder in MODELS.glob("*/config.pbtxt")}
+    assert committed <= {*at_once, *optimising}, "a model of a clone is served by neither"
+    routes = dict(map(parse_route, found["gateway"]["IMAGO_ROUTES"].split(",")))
+    moved = [("translator", name) for name in (*optimising, "translator:dream")]
+    assert routes == dict.fromkeys(moved, "dns:///translator-headless-optimising:8001")
+    headless = next(one for one in manifests if one["metadata"]["name"] == "translator-headless-optimising")
+    assert headless["spec"]["selector"] == {"app.kubernetes.io/name": "translator-optimising"}
 
 
 def test_no_selector_of_one_deployment_catches_the_pods_of_another() -> None:
