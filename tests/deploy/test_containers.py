@@ -10,6 +10,7 @@ import pytest
 
 from deploy.stack import HOST, Process, Service
 from tests.deploy.container import DOCKERFILES, ROOT, boundary, closure, copy_into, final_stage, group_of
+from tests.services.generator.tiny import write_generator
 
 
 def name_of(dockerfile: Path) -> str:
@@ -18,6 +19,14 @@ def name_of(dockerfile: Path) -> str:
 
 def instructions(dockerfile: Path, name: str) -> list[str]:
     return [rest for instruction, rest in final_stage(dockerfile) if instruction == name]
+
+
+def mounted(dockerfile: Path, app: Path, folder: Path) -> tuple[str, ...]:
+    """The setting that names a repository beside the image, for a model server that came without a model."""
+    if name_of(dockerfile) == "gateway" or any(app.glob("services/*/**/config.pbtxt")):
+        return ()
+    write_generator(folder, "some")
+    return (f"--model-repository={folder}",)
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=name_of)
@@ -34,7 +43,8 @@ async def test_a_service_starts_serves_and_drains_with_only_what_its_image_holds
     entrypoint = json.loads(instructions(dockerfile, "ENTRYPOINT")[0])
     assert entrypoint[:2] == ["python", "-m"]
     said: list[str] = []
-    service = Service(name_of(dockerfile), entrypoint[2], grpc_port=0, http_port=0, folder=app)
+    models = mounted(dockerfile, app, tmp_path / "mounted")
+    service = Service(name_of(dockerfile), entrypoint[2], grpc_port=0, http_port=0, arguments=models, folder=app)
     process = await Process.start(service, tmp_path / "ports.json", lambda _, line: said.append(line))
     try:
         ports = await process.ready()
