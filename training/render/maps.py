@@ -12,7 +12,7 @@ CLASSES = ("land", "road", "building", "water", "park", "highway")
 """What a map shows, in the order of `PALETTE`."""
 
 PALETTE: NDArray[np.uint8] = np.array(
-    ((232, 226, 213), (255, 255, 255), (205, 188, 176), (150, 200, 226), (184, 219, 158), (250, 178, 66)), np.uint8
+    ((232, 226, 213), (255, 255, 255), (205, 188, 176), (150, 200, 226), (172, 222, 146), (250, 178, 66)), np.uint8
 )
 """RGB of each class, any two at least 50 apart: else the edge of one looks like another."""
 
