@@ -3,6 +3,7 @@
 The vectors are those of the seeds 0, 1, 2, ..., as the service draws them: a place of a sheet is the same seed always.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -61,12 +62,13 @@ def write_sheet(generator: ImageGenerator, step: int, folder: Path) -> None:
     write_picture(sample_sheet(generator), folder / SHEET.format(step=step))
 
 
-def film_strip(folder: Path, size: int) -> Path | None:
-    """The first row of some sheets of a folder, one below the other with their steps, as one picture.
+def film_strip(folder: Path, size: int, rows: Sequence[int] = (0,)) -> Path | None:
+    """Some rows of some sheets of a folder, one below the other with their steps, as one picture.
 
     Args:
         folder: with sheets, e.g. a run's `samples`.
         size: side of one image.
+        rows: of each sheet, counted from its top.
 
     Returns:
         The picture `strip.png`; None where there is no sheet.
@@ -78,8 +80,8 @@ def film_strip(folder: Path, size: int) -> Path | None:
     if not files:
         return None
     places = np.unique(np.linspace(0, len(files) - 1, MOMENTS).round().astype(int))
-    rows = [_row(files[place], size) for place in places]
-    write_picture(np.concatenate(rows), folder / STRIP)
+    strips = [_rows(files[place], size, rows) for place in places]
+    write_picture(np.concatenate(strips), folder / STRIP)
     return folder / STRIP
 
 
@@ -92,12 +94,13 @@ def write_picture(pixels: Pixels, file: Path) -> None:
     partial.replace(file)
 
 
-def _row(file: Path, size: int) -> Pixels:
-    """The top row of a sheet, with its step to the left."""
+def _rows(file: Path, size: int, rows: Sequence[int]) -> Pixels:
+    """Rows of a sheet, with its step to the left."""
     read = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
     if read is None:
         raise TrainingError(f"{file} is damaged, or no PNG")
-    images = np.asarray(read[: size + _GAP], np.uint8)
+    height = size + _GAP
+    images = np.concatenate([np.asarray(read[row * height : (row + 1) * height], np.uint8) for row in rows])
     margin = np.full((len(images), _MARGIN, 3), _PAPER, np.uint8)
     step = str(int(file.stem.removeprefix("step-")))
     cv2.putText(margin, step, (4, len(images) // 2 + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)

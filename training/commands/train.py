@@ -49,9 +49,7 @@ def _command(name: str) -> Callable[..., None]:
 def start(run: Run) -> None:
     """Train by whatever trains this kind of model."""
     if run.recipe.adversarial is not None:
-        from training.generation import train_generator  # noqa: PLC0415 - torch only when needed
-
-        train_generator(run)
+        _train_players(run)
     elif run.recipe.model.name.startswith("judge"):
         from training.judges.training import train_judge  # noqa: PLC0415 - torch only when needed
 
@@ -64,6 +62,20 @@ def start(run: Run) -> None:
         from training.detection import train_detector  # noqa: PLC0415 - torch only when needed
 
         train_detector(run)
+
+
+def _train_players(run: Run) -> None:
+    """Two players make images: of latent vectors, or of images."""
+    from training.translators.registry import is_translator  # noqa: PLC0415 - torch only when needed
+
+    if is_translator(run.recipe):
+        from training.translation import train_translator  # noqa: PLC0415
+
+        train_translator(run)
+    else:
+        from training.generation import train_generator  # noqa: PLC0415
+
+        train_generator(run)
 
 
 def parse_changes(changes: list[str]) -> dict[str, str]:

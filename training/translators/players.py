@@ -4,7 +4,9 @@ What a critic sees is a tuple of images that belong together: the two of a pair,
 logits, one for each patch; losses and shares are means over all patches.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from training.adversarial.augment import varied
 from training.adversarial.gan import noise_deviation
 from training.adversarial.losses import LeastSquares, loss_of, switched
+from training.adversarial.model import Turn
 from training.adversarial.penalties import Images
 from training.errors import TrainingError
 from training.recipe import Adversarial
@@ -23,8 +26,8 @@ UNUSED = ("gradient_penalty", "r1", "r2")
 """Fields of a recipe's table `adversarial` that translators have no use for."""
 
 
-class Translator:
-    """The players of a translator: what a `training.adversarial.model.AdversarialModel` is built on.
+class Translator(ABC):
+    """The players of a translator: a `training.adversarial.model.AdversarialModel` whose turns are each paper's own.
 
     Attributes:
         generators: by direction, e.g. "cow_to_horse".
@@ -56,6 +59,14 @@ class Translator:
         self.generators, self.critics, self.helpers = generators, critics, helpers or {}
         self.settings, self.freeze_from = settings, freeze_from
         self.loss = loss_of(settings)
+
+    @abstractmethod
+    def critic_turn(self, batch: Any, progress: float, number: int) -> Turn:
+        """As `AdversarialModel.critic_turn`."""
+
+    @abstractmethod
+    def generator_turn(self, batch: Any, progress: float, number: int) -> Turn:
+        """As `AdversarialModel.generator_turn`."""
 
     def settle(self, progress: float) -> None:
         """Freeze statistics, or not yet; whatever examined the generators may have left them in another mode."""

@@ -69,3 +69,8 @@ def kept(model: Translator) -> nn.Module:
 def is_translator(recipe: Recipe) -> bool:
     """Whether a recipe trains a translator."""
     return recipe.model.name in BUILDERS
+
+
+def learns_from_pairs(recipe: Recipe) -> bool:
+    """Whether a translator is taught by pairs, and not by two domains."""
+    return recipe.model.name == "pix2pix"
