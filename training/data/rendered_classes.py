@@ -63,6 +63,7 @@ RENDERERS = {
     "fruits": ClassRenderer("training.render.fruits", "render_fruit", version=1, kinds="FRUITS"),
     "animals": ClassRenderer("training.render.animals", "render_quadruped", version=1, kinds="QUADRUPEDS"),
     "coats": ClassRenderer("training.render.animals", "render_coat", version=1, kinds="QUADRUPEDS"),
+    "day-night": ClassRenderer("training.render.day_night", "render_country", version=1, kinds="TIMES"),
     "construction": ClassRenderer("training.render.construction", "render_construction", version=2),
 }
 """By the name that a recipe says in `data.source`."""

@@ -38,7 +38,7 @@ def country(rng: Random, height: int, width: int, *, shifted: bool) -> Ground:
     elif far < 0.85:
         _hills(rng, canvas, horizon)
         if rng.random() < 0.7:
-            _trees(rng, canvas, horizon)
+            tree_row(rng, canvas, horizon)
     _floor(rng, canvas, horizon, shifted=shifted)
     if rng.random() < (0.4 if shifted else 0.25):
         _fence(rng, canvas, horizon)
@@ -66,7 +66,15 @@ def _sky(rng: Random, height: int, width: int, *, shifted: bool) -> Field:
     return canvas
 
 
-def _ridge(rng: Random, width: int, base: float, rise: float) -> Points:
+def ridge(rng: Random, width: int, base: float, rise: float) -> Points:
+    """The polygon of a chain of hills in a picture `width` pixels wide: n x 2.
+
+    Args:
+        rng: the source of chance.
+        width: of the picture in pixels.
+        base: the row that it stands on.
+        rise: about its height in pixels.
+    """
     x = np.linspace(-5, width + 5, 40)
     wave = sum(
         rng.uniform(0.3, 1) / k * np.sin(x / width * 2 * np.pi * k * rng.uniform(0.4, 0.9) + rng.uniform(0, 6))
@@ -83,10 +91,10 @@ def _hills(rng: Random, canvas: Field, horizon: float) -> None:
     green = colour(0.25, 0.36, 0.18) * np.float32(rng.uniform(0.7, 1.3))
     for share, rise in ((0.6, 0.16), (0.25, 0.09)):
         tint = np.asarray(green + (haze - green) * np.float32(share), np.float32)
-        fill(canvas, _ridge(rng, width, horizon, rise * height * rng.uniform(0.3, 1.0)), Paint(tint, 0.006 * height))
+        fill(canvas, ridge(rng, width, horizon, rise * height * rng.uniform(0.3, 1.0)), Paint(tint, 0.006 * height))
 
 
-def _trees(rng: Random, canvas: Field, horizon: float) -> None:
+def tree_row(rng: Random, canvas: Field, horizon: float) -> None:
     """A row of crowns at the horizon."""
     height, width = canvas.shape[:2]
     leaves = np.asarray(
