@@ -1,7 +1,7 @@
 """Which model a request means: by its name, by its family, by its task."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from services.runtime.config import ModelConfig
@@ -45,10 +45,9 @@ class Catalogue:
         """The model of a name, or the one of a family that goes in the direction: without one, its first."""
         check_version(version)
         model = model or DEFAULT_FAMILY
-        named = {one.name: one for one in await self._translators()}
-        able = [named[model]] if model in named else [one for one in named.values() if one.family == model]
+        ready = await self._engine.ready_models()
+        able = [] if model in ready else await self._family(model, ready)
         if not able:
-            # The same sentences as for any other model, which also say what there is.
             config = await resolve_model(self._engine, model, version, TRANSLATION)
             able = [self._known(config, version, read_translator)]
         fitting = [one for one in able if direction in ("", one.direction)]
@@ -91,15 +90,11 @@ class Catalogue:
         config = await resolve_model(self._engine, model or DEFAULT_DREAMER, version, DREAMING)
         return self._known(config, version, read_dreamer)
 
-    async def _translators(self) -> list[Translator]:
-        """The newest version of each, by name."""
-        names = await self._engine.ready_models()
+    async def _family(self, family: str, names: Sequence[str]) -> list[Translator]:
+        """The newest version of each of a family's models, by name."""
         configs = await asyncio.gather(*(self._engine.model_config(name) for name in names))
-        return [
-            self._known(config, "", read_translator)
-            for config in configs
-            if config.parameter("imago.task") == TRANSLATION
-        ]
+        able = [config for config in configs if config.parameter("imago.task") == TRANSLATION]
+        return [one for config in able if (one := self._known(config, "", read_translator)).family == family]
 
     async def _of_version(self, translator: Translator, version: str) -> Translator:
         if not version:
