@@ -90,8 +90,8 @@ def _interface(given: str, made: str, sides: Sides) -> str:
     return (
         table(("name", "type", "meaning"), rows)
         + f"\n\nSides are multiples of {sides.multiple} pixels and at least {sides.least}; up to {LARGEST_BATCH} "
-        "images of one size at once, none of which depends on the others. The translator service takes other sizes too: "
-        f"it mirrors an image at its edges as far as needed, cuts what comes out back to size, and {beyond}."
+        "images of one size at once, none of which depends on the others. The translator service takes other sizes: it "
+        f"mirrors an image at its edges as far as needed, cuts what comes out back to size, and {beyond}."
     )
 
 
