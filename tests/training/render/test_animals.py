@@ -8,7 +8,14 @@ import pytest
 from numpy.typing import NDArray
 
 from training.errors import TrainingError
-from training.render.animals import QUADRUPEDS, Setting, paint_scene, render_quadruped
+from training.render.animals import (
+    QUADRUPEDS,
+    Setting,
+    paint_scene,
+    render_coat,
+    render_quadruped,
+    silhouette,
+)
 from training.render.head import Light
 from training.render.quadruped_plans import Kind, Role
 from training.render.quadrupeds import Stance, quadruped, random_stance
@@ -21,7 +28,7 @@ def digest(seed: int, kind: Kind) -> str:
     return sha256(render_quadruped(seed, 56, 48, kind).tobytes()).hexdigest()
 
 
-def silhouette(kind: Kind, stance: Stance, seed: int = 0) -> NDArray[np.bool_]:
+def body(kind: Kind, stance: Stance, seed: int = 0) -> NDArray[np.bool_]:
     """What a body covers, 200 x 260, seen straight from its right, 100 pixels to the withers' height."""
     relief = Relief(Camera3(200, 260, 100, (110, 180), side_view(0, 0)))
     for tube in quadruped(kind, stance, np.random.default_rng(seed)).tubes:
@@ -64,7 +71,7 @@ def test_no_two_seeds_and_no_two_kinds_look_alike() -> None:
 
 
 def test_horses_are_high_and_slender_where_cows_are_long_and_heavy() -> None:
-    cow, horse = (silhouette(kind, STANDING) for kind in KINDS)
+    cow, horse = (body(kind, STANDING) for kind in KINDS)
     heights, lengths = ([np.ptp(np.nonzero(seen.any(axis=axis))[0]) for seen in (cow, horse)] for axis in (1, 0))
     assert heights[1] > 1.15 * heights[0]
     assert lengths[0] > 1.05 * lengths[1]
@@ -105,6 +112,32 @@ def test_a_coat_of_the_other_kind_changes_colours_and_not_the_body(kind: Kind) -
         # The country around is the same: its uppermost rows show sky.
         assert difference[:3].mean() < 0.02
     assert changed >= 6, "coats of both kinds may be brown, but rarely are alike"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_silhouette_is_where_another_coat_changes_the_picture(kind: Kind) -> None:
+    for seed in range(4):
+        cow, horse = (paint_scene(seed, (72, 64), kind, Setting(coat=coat)).astype(int) for coat in KINDS)
+        mask = silhouette(seed, 72, 64, kind)
+        changed = np.abs(cow - horse).max(axis=2) > 40  # more than the camera's noise
+        assert mask.shape == (64, 72)
+        assert 0.08 < mask.mean() < 0.6
+        assert changed[~mask].sum() <= 0.1 * changed.sum(), "soft edges alone lie outside"
+
+
+def test_a_judge_of_coats_sees_either_body_in_every_coat() -> None:
+    bodies = {}
+    for kind in KINDS:
+        bodies[kind] = [
+            next(form for form in KINDS if (render_coat(seed, 48, 48, kind) == paint(seed, form, kind)).all())
+            for seed in range(7)
+        ]
+    assert bodies["cow"] == bodies["horse"], "the seed decides the body"
+    assert set(bodies["cow"]) == set(KINDS)
+
+
+def paint(seed: int, form: Kind, coat: Kind) -> NDArray[np.uint8]:
+    return paint_scene(seed, (48, 48), form, Setting(coat=coat))
 
 
 def test_shifted_pictures_are_another_domain() -> None:
