@@ -65,6 +65,7 @@ RENDERERS = {
     "coats": ClassRenderer("training.render.animals", "render_coat", version=1, kinds="QUADRUPEDS"),
     "day-night": ClassRenderer("training.render.day_night", "render_country", version=1, kinds="TIMES"),
     "construction": ClassRenderer("training.render.construction", "render_construction", version=2),
+    "things": ClassRenderer("training.render.things", "render_thing", version=1, kinds="THINGS"),
 }
 """By the name that a recipe says in `data.source`."""
 

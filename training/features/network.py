@@ -27,8 +27,19 @@ class FeatureNetwork(nn.Module):
 
     channels = 3
 
-    def __init__(self, classes: int, size: int, *, width: int = 32, stages: int = 4, blocks: int = 2) -> None:
-        """`blocks` is the number of convolutions of a stage, `width` the channels of the first."""
+    def __init__(  # noqa: PLR0913 - the options of a recipe
+        self, classes: int, size: int, *, width: int = 32, stages: int = 4, blocks: int = 2, frozen: int = 0
+    ) -> None:
+        """Draw orthogonal filters.
+
+        Args:
+            classes: that it tells apart.
+            size: side of the images.
+            width: channels of the first stage.
+            stages: between which the sides are halved.
+            blocks: convolutions of a stage.
+            frozen: whether the convolutions stay as they are drawn, and only the classifier learns.
+        """
         super().__init__()
         self.size = size
         self.plan = tuple((width * min(2**stage, MOST_WIDER),) * blocks for stage in range(stages))
@@ -45,6 +56,8 @@ class FeatureNetwork(nn.Module):
         for convolution in self.convolutions:
             orthogonal_(cast("nn.Conv2d", convolution))
         nn.init.zeros_(self.classifier.bias)
+        for fixed in (self.convolutions, self.normalisations) if frozen else ():
+            fixed.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (n, classes) of float32 images (n, 3, height, width) in -1..1."""

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torchvision.models import resnet18
 
 from training.errors import TrainingError
+from training.features.network import FeatureNetwork
 from training.recipe import Recipe
 
 LEAST_SIZE = 16
@@ -110,7 +111,7 @@ class ResNetJudge(nn.Module):
         return cast("Tensor", values.mean((2, 3)))
 
 
-AnyJudge = JudgeNetwork | ResNetJudge
+AnyJudge = JudgeNetwork | ResNetJudge | FeatureNetwork
 
 
 def scaled(images: Tensor, size: int) -> Tensor:
@@ -123,15 +124,20 @@ def scaled(images: Tensor, size: int) -> Tensor:
 def build_judge(found: Recipe) -> AnyJudge:
     """The network of a judge's recipe; its weights are drawn from torch's generator.
 
-    `model.name` is "judge", with the options "width", channels of the first stage, and "blocks" of each stage; or
-    "judge-resnet18", without options.
+    `model.name` is "judge", with the options "width", channels of the first stage, and "blocks" of each stage;
+    "judge-resnet18", without options; or "judge-features", whose features dreams and styles are made of, with "width",
+    "stages", "blocks", the convolutions of each stage, and "frozen" = 1 where they are to stay random.
 
     Raises:
         TrainingError: there is no such network or option, or a size that it cannot take.
     """
     model, data = found.model, found.data
     options = {name: value for name, value in model.options.items() if isinstance(value, int) and value > 0}
-    known = {"judge": {"width", "blocks"}, "judge-resnet18": set[str]()}
+    known = {
+        "judge": {"width", "blocks"},
+        "judge-resnet18": set[str](),
+        "judge-features": {"width", "stages", "blocks", "frozen"},
+    }
     if model.name not in known:
         raise TrainingError(f"model.name: there is no judge '{model.name}'; there are {', '.join(known)}")
     if model.options.keys() - known[model.name] or len(options) < len(model.options):
@@ -143,6 +149,8 @@ def build_judge(found: Recipe) -> AnyJudge:
         raise TrainingError(f"model.size = {model.size}: a judge needs images of at least {LEAST_SIZE} pixels")
     if model.name == "judge":
         return JudgeNetwork(len(data.classes), model.size, data.channels, **options)
+    if model.name == "judge-features":
+        return FeatureNetwork(len(data.classes), model.size, **options)
     return ResNetJudge(len(data.classes), model.size, data.channels)
 
 
