@@ -49,8 +49,8 @@ def domain_splits(source: Path, data: Data) -> UnpairedSplits:
     for name, (train, held_out) in zip(data.classes, found, strict=True):
         if not (len(train) and len(held_out)):
             raise TrainingError(
-                f"{source}: the domain '{name}' has {len(train)} images to train on and {len(held_out)} to check with: "
-                "both domains need at least one of each"
+                f"{source}: domain '{name}': {len(train)} to train on, {len(held_out)} to check with: "
+                "both domains need at least one image of each"
             )
         typer.echo(f"note: {source}: '{name}': {len(train)} images, {len(held_out)} held out", err=True)
     (first, first_held), (second, second_held) = found

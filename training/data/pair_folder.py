@@ -74,8 +74,8 @@ def paired_splits(source: Path, data: Data) -> PairedSplits:
     tell_faults(source, findings.by_file())
     if not (len(splits.train) and len(splits.validation)):
         raise TrainingError(
-            f"{source}: {len(splits.train)} pairs to train on and {len(splits.validation)} to check with: "
-            "at least one of each is needed"
+            f"{source}: {len(splits.train)} to train on, {len(splits.validation)} to check with: "
+            "a set needs at least one pair of each"
         )
     typer.echo(
         f"note: {source}: {len(splits.train)} pairs to train on and {len(splits.validation)} to check with, "

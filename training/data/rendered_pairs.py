@@ -67,36 +67,35 @@ def draw_pair(data: Data, seed: int) -> tuple[Pixels, Pixels]:
     if data.source == "maps":
         return render_map_pair(seed, data.width, data.height)
     way = cast(Way, data.source)
-    target = crop_of_photograph(seed, data.width, data.height, SCENES if way == "edges" else COLOURED)
+    names = SCENES if way == "edges" else COLOURED
+    whole = _decoded(names[int(np.random.default_rng((seed, 0xF07)).integers(len(names)))])
+    target = crop(whole, seed, data.width, data.height)
     return derived(target, way), target
 
 
-def crop_of_photograph(seed: int, width: int, height: int, names: tuple[str, ...] = SCENES) -> Pixels:
-    """A part of one of some photographs, perhaps mirrored, scaled to a size.
+def crop(whole: Pixels, seed: int, width: int, height: int) -> Pixels:
+    """A part of a photograph, perhaps mirrored, scaled to a size.
 
-    Seeds of validation see the right of each photograph, others the rest, so no pixel is both trained on and checked
-    with.
+    Seeds of validation see the right of it, others the rest: no pixel is both trained on and checked with.
 
     Args:
+        whole: uint8 (rows, columns, 3).
         seed: 0 or more.
         width: in pixels.
         height: in pixels.
-        names: of the photographs.
 
     Returns:
-        uint8 (height, width, 3), RGB.
+        uint8 (height, width, 3).
     """
-    rng = np.random.default_rng((seed, 0xC409))
-    whole = _decoded(names[int(rng.integers(len(names)))])
+    rng = np.random.default_rng((seed, 0xC40))
     border = round(whole.shape[1] * (1 - HELD_OUT))
     part = whole[:, border:] if seed >= VALIDATION_OFFSET else whole[:, :border]
     greatest = min(part.shape[0] / height, part.shape[1] / width)
     scale = greatest * float(rng.uniform(NEAREST, 1))
     rows, columns = max(1, int(height * scale)), max(1, int(width * scale))
     top, left = (int(rng.integers(free + 1)) for free in (part.shape[0] - rows, part.shape[1] - columns))
-    crop = part[top : top + rows, left : left + columns]
-    mirrored = crop[:, ::-1] if rng.random() < 0.5 else crop
-    return scaled(np.ascontiguousarray(mirrored), width, height)
+    seen = part[top : top + rows, left : left + columns]
+    return scaled(np.ascontiguousarray(seen[:, ::-1] if rng.random() < 0.5 else seen), width, height)
 
 
 @lru_cache(maxsize=len(PHOTOGRAPHS))
