@@ -54,11 +54,11 @@ def measure(repository: Path, model: str, rounds: int = ROUNDS, seconds: float =
         for number in range(rounds):
             for batch in BATCHES:
                 found[f"bare {batch}"].append(round(rate(seconds, batch), 1))
-            before = _counts(server, model)
+            before = counts(server, model)
             start = time.monotonic()
             asyncio.run(ask(server.grpc_address, messages(model, IMAGES)))
             found["served"].append(round(IMAGES / (time.monotonic() - start), 1))
-            rows, batches = (after - earlier for after, earlier in zip(_counts(server, model), before, strict=True))
+            rows, batches = (after - earlier for after, earlier in zip(counts(server, model), before, strict=True))
             means.append(round(rows / batches, 2))
             last = {name: rates[-1] for name, rates in found.items()}
             sys.stderr.write(f"round {number + 1}: {last}, mean batch {means[-1]}\n")
@@ -95,7 +95,7 @@ async def ask(address: str, wanted: list[bytes], clients: int = CLIENTS) -> list
     return answers
 
 
-def _counts(server: ServerProcess, model: str) -> tuple[float, float]:
+def counts(server: ServerProcess, model: str) -> tuple[float, float]:
     """Rows and batches that a model has computed."""
     with urlopen(f"{server.http_url}/metrics", timeout=10) as answer:
         text = answer.read().decode()
