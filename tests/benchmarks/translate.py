@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imago.v1 import image_pb2, translator_pb2
-from services.runtime.config import read_config
+from services.runtime.config import finish_config, read_config
 from services.runtime.images import ImageLimits, decode, encode_jpeg
 from tests.benchmarks.bare_loop import BareModel, Work, bare_process
 from tests.benchmarks.generate import counts
@@ -76,7 +76,8 @@ def translator(repository: Path, model: str) -> AbstractContextManager[ServerPro
 
 def photographs(folder: Path) -> list[bytes]:
     """Rendered towns from the air as JPEG files, of the side of a model's tile."""
-    side = int(json.loads(read_config(folder).parameter("imago.translation"))["tile"])
+    config = finish_config(read_config(folder), folder)
+    side = int(json.loads(config.parameter("imago.translation"))["tile"])
     return [encode_jpeg(render_map_pair(seed, side, side)[0], QUALITY) for seed in range(DIFFERENT)]
 
 
