@@ -164,7 +164,7 @@ class Judge(_Table):
 
     Attributes:
         recipe: of the classifier; it is trained first where no run of it is there yet.
-        images: generated for a score.
+        images: generated for a score; of a translator's held-out ones, those of each domain that are translated for it.
     """
 
     recipe: str

@@ -101,6 +101,8 @@ class Exam:
         writes: whether this process writes the sheets.
         """
         self.made: tuple[int, ...] = ()
+        if isinstance(splits, UnpairedSplits) and run.recipe.judge:
+            splits = splits.fewer(run.recipe.judge.images)
         self._run, self._splits, self._judge, self._names, self._writes = run, splits, judge, names, writes
         # what people see of a public set of maps is drawn with colours of its own
         drawn = run.data is None and run.recipe.data.source == "maps" and names[0].endswith("_to_map")
