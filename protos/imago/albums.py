@@ -33,6 +33,18 @@ def grid(pictures: Sequence[Image.Image], columns: int = 0) -> Image.Image:
     return sheet
 
 
+def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
+    """The pictures in one row, all as high as the last one, with a small gap."""
+    height = pictures[-1].height
+    fitted = [picture.resize((max(1, round(picture.width * height / picture.height)), height)) for picture in pictures]
+    sheet = Image.new("RGB", (sum(one.width + GAP for one in fitted) + GAP, height + 2 * GAP), BACKGROUND)
+    left = GAP
+    for picture in fitted:
+        sheet.paste(picture, (left, GAP))
+        left += picture.width + GAP
+    return sheet
+
+
 def enlarge(picture: Image.Image, factor: int) -> Image.Image:
     """Each pixel as a square of factor x factor, so that small pictures can be seen as they are."""
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)

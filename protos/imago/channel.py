@@ -7,7 +7,7 @@ import json
 
 import grpc
 
-from imago.v1 import detector_pb2, gateway_pb2, generator_pb2
+from imago.v1 import detector_pb2, gateway_pb2, generator_pb2, translator_pb2
 
 MIB = 1 << 20
 
@@ -17,6 +17,7 @@ RETRIED_SERVICES = [
     detector_pb2.DESCRIPTOR.services_by_name["DetectorService"].full_name,
     gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
     generator_pb2.DESCRIPTOR.services_by_name["GeneratorService"].full_name,
+    translator_pb2.DESCRIPTOR.services_by_name["TranslatorService"].full_name,
 ]
 SERVICE_CONFIG = {
     # Without it a channel would stay with the first replica that it found.

@@ -1,4 +1,4 @@
-"""The `imago` command: pictures and videos in, tables and annotated copies out, and pictures that never were.
+"""The `imago` command: pictures and videos in, tables and annotated copies out, and pictures made anew.
 
 It only talks to servers. The exit code is 1 when anything failed and 2 when the command line makes no sense.
 """
@@ -13,6 +13,7 @@ from imago import batch, draw, tables
 from imago.cli_detect import detect
 from imago.cli_generate import generate, interpolate
 from imago.cli_options import AsJson, AtOnce, Server, Timeout, plan_or_refuse
+from imago.cli_translate import dream, stylize, translate
 from imago.client import DEFAULT_SERVER, DEFAULT_TIMEOUT_S, PART_KINDS, Imago, part
 from imago.faces import FaceFinder, FoundFaces
 from imago.options import FaceOptions
@@ -36,6 +37,9 @@ HAAR = "Options of face_haar"
 app.command(no_args_is_help=True)(detect)
 app.command(no_args_is_help=True)(generate)
 app.command(no_args_is_help=True)(interpolate)
+app.command(no_args_is_help=True)(translate)
+app.command(no_args_is_help=True)(stylize)
+app.command(no_args_is_help=True)(dream)
 
 
 @app.callback(invoke_without_command=True)

@@ -5,19 +5,15 @@ turn into JSON, and there is no second vocabulary to keep in step. How calls tra
 stand beside this one on the same parts.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from collections.abc import Generator, Iterable, Sequence
+from typing import Unpack
 
-import grpc
-from google.protobuf.message import Message
-
-from imago import errors, streams
-from imago.channel import open_channel
+from imago import streams
+from imago.connection import fill
 from imago.images import ImageInput, to_image
 from imago.options import DetectOptions, FaceOptions, GenerateOptions, InterpolateOptions, StreamOptions
 from imago.streams import FrameInput
+from imago.translator_calls import TranslatorCalls
 from imago.v1.detector_pb2 import (
     DetectFacesRequest,
     DetectFacesResponse,
@@ -58,9 +54,6 @@ PART_KINDS = {
     name.removeprefix("PART_KIND_").lower(): value for name, value in PartKind.items() if value
 }  # "faces": PART_KIND_FACES, ...
 
-RequestT = TypeVar("RequestT", bound=Message)
-ResponseT = TypeVar("ResponseT", bound=Message)
-
 StopInput = int | LatentVector | InterpolationStop
 """A stop of a way: a seed, a latent vector, or the message itself, which may also name a class."""
 
@@ -77,7 +70,7 @@ def part(name: str) -> Part:
     return Part(kind=PART_KINDS[kind], model=model)
 
 
-class Imago:
+class Imago(TranslatorCalls):
     """A connection to an Imago gateway, or to one service by itself; safe to share between threads.
 
         with Imago("127.0.0.1:8081") as imago:
@@ -93,9 +86,7 @@ class Imago:
     """
 
     def __init__(self, server: str = DEFAULT_SERVER, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        self._server = server
-        self._timeout_s = timeout_s
-        self._channel = open_channel(server)
+        super().__init__(server, timeout_s=timeout_s)
         self._detector = DetectorServiceStub(self._channel)
         self._gateway = GatewayServiceStub(self._channel)
         self._generator = GeneratorServiceStub(self._channel)
@@ -108,8 +99,7 @@ class Imago:
         `options` are the other fields of DetectRequest.
         """
         request = DetectRequest(image=to_image(image))
-        for name, value in options.items():
-            _set(request, name, value)
+        fill(request, options)
         return self._call(self._detector.Detect, request, timeout_s)
 
     def detect_stream(
@@ -138,8 +128,7 @@ class Imago:
         if most_unanswered < 1:
             raise ValueError(f"most_unanswered is {most_unanswered}; it must be 1 or more.")
         start = DetectStreamStart()
-        for name, value in options.items():
-            _set(start, name, value)
+        fill(start, options)
         answers = streams.exchange(
             self._detector.DetectStream, start, frames, most_unanswered=most_unanswered, timeout_s=timeout_s
         )
@@ -150,8 +139,7 @@ class Imago:
     ) -> DetectFacesResponse:
         """The faces in a picture, best first, in pixels of the upright original."""
         request = DetectFacesRequest(image=to_image(image))
-        for name, value in options.items():
-            _set(request, name, value)
+        fill(request, options)
         return self._call(self._detector.DetectFaces, request, timeout_s)
 
     def generate(self, *, timeout_s: float | None = None, **options: Unpack[GenerateOptions]) -> GenerateResponse:
@@ -163,8 +151,7 @@ class Imago:
         `options` are the fields of GenerateRequest; `images.to_pillow` opens what comes.
         """
         request = GenerateRequest()
-        for name, value in options.items():
-            _set(request, name, value)
+        fill(request, options)
         return self._call(self._generator.Generate, request, timeout_s)
 
     def interpolate(
@@ -182,15 +169,8 @@ class Imago:
             options: The other fields of InterpolateRequest.
         """
         request = InterpolateRequest()
-        _set(request, "stops", [_stop(stop) for stop in stops])
-        for name, value in options.items():
-            _set(request, name, value)
-        with self._failures(timeout_s):
-            call = self._generator.Interpolate(request, timeout=timeout_s)
-            try:
-                yield from call
-            finally:
-                call.cancel()  # type: ignore[no-untyped-call] # its stub has no types
+        fill(request, {"stops": [_stop(stop) for stop in stops], **options})
+        return self._stream(self._generator.Interpolate, request, timeout_s)
 
     def describe_generators(
         self, model: str = "", version: str = "", *, timeout_s: float | None = None
@@ -227,55 +207,9 @@ class Imago:
         """How each service behind the gateway is."""
         return self._call(self._gateway.SystemStatus, SystemStatusRequest(), timeout_s)
 
-    def close(self) -> None:
-        """Ends the connection and every call on it."""
-        self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _call(
-        self,
-        rpc: "grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]",
-        request: RequestT,
-        timeout_s: float | None,
-    ) -> ResponseT:
-        limit_s = self._timeout_s if timeout_s is None else timeout_s
-        with self._failures(limit_s):
-            return rpc(request, timeout=limit_s)
-
-    def _answers(self, answers: Iterator[ResponseT], timeout_s: float | None) -> Generator[ResponseT, None, None]:
-        with self._failures(timeout_s):
-            yield from answers
-
-    @contextmanager
-    def _failures(self, timeout_s: float | None) -> Iterator[None]:
-        """Raises what a call failed with as one of our errors."""
-        try:
-            yield
-        except grpc.RpcError as error:
-            if not isinstance(error, grpc.Call):
-                raise
-            raise errors.from_call(error, server=self._server, timeout_s=timeout_s) from error
-
 
 def _stop(stop: StopInput) -> InterpolationStop | dict[str, int | LatentVector]:
     """The message, or what it can be made of."""
     if isinstance(stop, InterpolationStop):
         return stop
     return {"latent": stop} if isinstance(stop, LatentVector) else {"seed": stop}
-
-
-def _set(request: Message, name: str, value: object) -> None:
-    """Fills in one field; what the contract's type cannot hold is refused as a server would refuse it."""
-    try:
-        request.MergeFrom(type(request)(**{name: value}))
-    except (TypeError, ValueError) as error:
-        sentence = f"{name} is {value!r}: {error}"
-        violations = (errors.FieldViolation(name, sentence),)
-        raise errors.InvalidRequest(sentence, grpc.StatusCode.INVALID_ARGUMENT, violations=violations) from error

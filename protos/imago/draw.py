@@ -37,10 +37,15 @@ def annotate(picture: bytes, detections: Sequence[Detection]) -> Image.Image:
     Raises:
         OSError: Pillow cannot open the picture.
     """
-    with Image.open(io.BytesIO(picture)) as opened:
-        image = _opaque(ImageOps.exif_transpose(opened))
+    image = upright(picture)
     mark(image, detections)
     return image
+
+
+def upright(picture: bytes) -> Image.Image:
+    """A JPEG, PNG or WebP file as the services see it: upright, in RGB. Raises OSError where Pillow cannot open it."""
+    with Image.open(io.BytesIO(picture)) as opened:
+        return _opaque(ImageOps.exif_transpose(opened))
 
 
 def mark(image: Image.Image, detections: Sequence[Detection], alerts: Sequence[str] = ()) -> None:

@@ -6,9 +6,11 @@ Fields left out have the contract's defaults; ranges and units are in the commen
 from collections.abc import Sequence
 from typing import TypedDict
 
+from imago.images import ImageInput
 from imago.v1.detector_pb2 import FaceCropOptions, HaarOptions
 from imago.v1.generator_pb2 import InterpolationMethod, LatentVector
 from imago.v1.image_pb2 import ImageOutput
+from imago.v1.translator_pb2 import DreamTarget, OutputSize, StyleOptimisation
 
 
 class DetectOptions(TypedDict, total=False):
@@ -73,3 +75,48 @@ class InterpolateOptions(TypedDict, total=False):
     closed: bool
     output: ImageOutput
     truncation: float
+
+
+class TranslateOptions(TypedDict, total=False):
+    """The fields of TranslateRequest besides the image."""
+
+    model: str
+    version: str
+    direction: str
+    cycle: bool
+    seed: int
+    size: OutputSize.ValueType
+    output: ImageOutput
+
+
+class StylizeOptions(TypedDict, total=False):
+    """The fields of StylizeRequest besides the image and the styles."""
+
+    model: str
+    version: str
+    strength: float
+    preserve_colour: bool
+    mask: ImageInput
+    longest_side: int
+    optimisation: StyleOptimisation
+    size: OutputSize.ValueType
+    output: ImageOutput
+
+
+class DreamOptions(TypedDict, total=False):
+    """The fields of DreamRequest besides the image."""
+
+    model: str
+    version: str
+    targets: Sequence[DreamTarget]
+    guide: ImageInput
+    octaves: int
+    octave_scale: float
+    steps: int
+    step_size: float
+    jitter: int
+    seed: int
+    longest_side: int
+    preview_every_steps: int
+    size: OutputSize.ValueType
+    output: ImageOutput

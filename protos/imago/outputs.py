@@ -40,6 +40,11 @@ def picture_suffixes(_: Path) -> Suffixes:
     return tuple(SUFFIXES)
 
 
+def made_suffixes(_: Path) -> Suffixes:
+    """What a picture that a server makes may end with: one without losses is the usual."""
+    return (".png", *(suffix for suffix in SUFFIXES if suffix != ".png"))
+
+
 def copy_suffixes(source: Path) -> Suffixes:
     """The same for pictures and videos."""
     return (".webm", ".mp4") if is_video(source) else picture_suffixes(source)

@@ -20,6 +20,7 @@ from imago.v1.gateway_pb2 import (
 from imago.v1.generator_pb2 import DescribeModelsResponse, GeneratedImage, LatentDistribution, LatentSpace
 from imago.v1.image_pb2 import Detection, Timing
 from imago.v1.recognizer_pb2 import IdentifiedFace
+from imago.v1.translator_pb2 import DreamResponse, StylizeResponse, TranslateResponse
 
 
 def faces_by_file(answers: Iterable[tuple[Path, DetectFacesResponse]]) -> Table:
@@ -134,6 +135,33 @@ def generated(output: Path | None, images: Sequence[GeneratedImage], size: tuple
     return table
 
 
+def translated(answers: Iterable[tuple[Path, TranslateResponse]]) -> Table:
+    """One row for each picture; `cycle` is how far it is from itself after it was translated back."""
+    table = _table("file~", "size", "direction", ">cycle", "model", ">queue", ">compute", ">batch")
+    for source, answer in answers:
+        size, cycle = f"{answer.width}×{answer.height}", f"{answer.cycle_error:.3f}" if answer.cycle_error else ""
+        table.add_row(Text(str(source)), size, Text(answer.direction), cycle, *_timing(answer.timing))
+    return table
+
+
+def stylized(answers: Iterable[tuple[Path, StylizeResponse]]) -> Table:
+    """One row for each picture."""
+    table = _table("file~", "size", "model", ">queue", ">compute", ">batch")
+    for source, answer in answers:
+        table.add_row(Text(str(source)), f"{answer.result.width}×{answer.result.height}", *_timing(answer.timing))
+    return table
+
+
+def dreamt(answers: Iterable[tuple[Path, DreamResponse]]) -> Table:
+    """One row for each picture: how much more of what was strengthened it shows, and the seed that dreams it again."""
+    table = _table("file~", "size", ">before", ">after", ">seed", "model", ">queue", ">compute", ">batch")
+    for source, answer in answers:
+        result = answer.result
+        figures = (f"{result.objective_before:.3g}", f"{result.objective_after:.3g}", str(result.seed))
+        table.add_row(Text(str(source)), f"{result.width}×{result.height}", *figures, *_timing(answer.timing))
+    return table
+
+
 def services(answer: SystemStatusResponse) -> Table:
     """One row for each service behind the gateway."""
     table = _table("service", "address~", "state~", ">health check")
@@ -232,7 +260,7 @@ def _timing(timing: Timing, *, asked: str = "") -> tuple[Text, str, str, str]:
     if not timing.models:
         return Text(asked), "", "", ""
     return (
-        Text("\n".join(one.model for one in timing.models)),
+        Text("\n".join(dict.fromkeys(one.model for one in timing.models))),  # tiles are asked for one by one
         _duration(sum(one.queue_us for one in timing.models)),
         _duration(sum(one.compute_us for one in timing.models)),
         str(max(one.batch_size for one in timing.models)),

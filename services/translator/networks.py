@@ -115,7 +115,7 @@ def read_translator(config: ModelConfig, version: str) -> Translator:
         stated_frame(config, stated, "imago.translation", stated.whole("tile"), overlap),
         stated.text("family"),
         stated.text("direction"),
-        stated.text("opposite") if stated.has("opposite") else "",
+        stated.text("opposite") if stated.has("opposite") and stated.value("opposite") != "" else "",
         large == "shrink",
         noise[0] if noise else 0,
     )

@@ -1,4 +1,4 @@
-"""A real gRPC server on a port of its own, with a detector, a generator and a gateway of a few lines."""
+"""A real gRPC server on a port of its own, with services and a gateway of a few lines."""
 
 import io
 import threading
@@ -21,6 +21,8 @@ from imago.v1 import (
     generator_pb2,
     generator_pb2_grpc,
     image_pb2,
+    translator_pb2,
+    translator_pb2_grpc,
 )
 
 Context = grpc.ServicerContext
@@ -39,11 +41,13 @@ TIMING = image_pb2.Timing(
 class FakeImago(
     detector_pb2_grpc.DetectorServiceServicer,
     generator_pb2_grpc.GeneratorServiceServicer,
+    translator_pb2_grpc.TranslatorServiceServicer,
     gateway_pb2_grpc.GatewayServiceServicer,
 ):
     """Finds one face, or one mask, in every image, unless `failures` says what happens to the next calls.
 
-    What it generates is red by the index of the image: see `generated`.
+    What it generates is red by the index of the image: see `generated`. What it translates is blue, what it stylises or
+    dreams green by the step.
 
     Of a stream every message is one of the `requests`.
     """
@@ -131,6 +135,51 @@ class FakeImago(
         )
         return generator_pb2.DescribeModelsResponse(models=[model])
 
+    def Translate(self, request: translator_pb2.TranslateRequest, context: Context) -> translator_pb2.TranslateResponse:
+        self._take(request, context)
+        if request.image.encoded == self.bad:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "image is neither JPEG, PNG nor WebP.")
+        answer = translator_pb2.TranslateResponse(direction="aerial_to_map", width=12, height=8, timing=TIMING)
+        answer.image.CopyFrom(painted((0, 0, 200), request.output))
+        if request.cycle:
+            answer.cycled.CopyFrom(painted((200, 0, 0), request.output))
+            answer.cycle_error = 0.25
+        return answer
+
+    def Stylize(
+        self, request: translator_pb2.StylizeRequest, context: Context
+    ) -> Iterator[translator_pb2.StylizeResponse]:
+        self._take(request, context)
+        steps, every = request.optimisation.steps, request.optimisation.preview_every_steps
+        for step in range(1, steps + 1):
+            progress = translator_pb2.StylizeProgress(step=step, total_steps=steps)
+            if every and step % every == 0:
+                progress.preview.CopyFrom(painted((0, 10 * step, 0), request.output))
+            yield translator_pb2.StylizeResponse(progress=progress, timing=TIMING)
+        result = translator_pb2.StylizeResult(image=painted((0, 250, 0), request.output), width=12, height=8)
+        yield translator_pb2.StylizeResponse(result=result, timing=TIMING)
+
+    def Dream(self, request: translator_pb2.DreamRequest, context: Context) -> Iterator[translator_pb2.DreamResponse]:
+        self._take(request, context)
+        octaves, steps = request.octaves or 2, request.steps or 2
+        for number in range(octaves * steps):
+            octave, step = divmod(number, steps)
+            progress = translator_pb2.DreamProgress(
+                octave=octave, total_octaves=octaves, step=step + 1, total_steps=steps, objective=number
+            )
+            if request.preview_every_steps:
+                progress.preview.CopyFrom(painted((0, 10 * number, 0), request.output, (6 + octave, 4)))
+            yield translator_pb2.DreamResponse(progress=progress, timing=TIMING)
+        result = translator_pb2.DreamResult(
+            image=painted((0, 250, 0), request.output),
+            objective_before=0.5,
+            objective_after=2,
+            seed=7,
+            width=12,
+            height=8,
+        )
+        yield translator_pb2.DreamResponse(result=result, timing=TIMING)
+
     def Analyze(self, request: gateway_pb2.AnalyzeRequest, context: Context) -> gateway_pb2.AnalyzeResponse:
         self._take(request, context)
         return gateway_pb2.AnalyzeResponse(parts=self.parts, elapsed_us=1)
@@ -163,10 +212,21 @@ def generated(seed: int, index: int, label: str) -> generator_pb2.GeneratedImage
     )
 
 
+def painted(
+    colour: tuple[int, int, int], output: image_pb2.ImageOutput, size: tuple[int, int] = (12, 8)
+) -> image_pb2.Image:
+    """A file of one colour, in the format that is asked for."""
+    file = io.BytesIO()
+    name = image_pb2.ImageFormat.Name(output.format).removeprefix("IMAGE_FORMAT_")
+    Image.new("RGB", size, colour).save(file, "PNG" if name == "UNSPECIFIED" else name)
+    return image_pb2.Image(encoded=file.getvalue())
+
+
 def serve(fake: FakeImago) -> grpc.Server:
     server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 64 << 20)])
     detector_pb2_grpc.add_DetectorServiceServicer_to_server(fake, server)
     generator_pb2_grpc.add_GeneratorServiceServicer_to_server(fake, server)
+    translator_pb2_grpc.add_TranslatorServiceServicer_to_server(fake, server)
     gateway_pb2_grpc.add_GatewayServiceServicer_to_server(fake, server)
     fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
