@@ -54,6 +54,10 @@ def start(run: Run) -> None:
         from training.judges.training import train_judge  # noqa: PLC0415 - torch only when needed
 
         train_judge(run)
+    elif run.recipe.model.name == "adain":
+        from training.stylisation.training import train_stylizer  # noqa: PLC0415 - torch only when needed
+
+        train_stylizer(run)
     elif run.recipe.model.name.startswith("yolo"):
         from training.detectors.yolo import train_yolo  # noqa: PLC0415 - torch only when needed
 

@@ -27,7 +27,7 @@ class FeatureNetwork(nn.Module):
 
     channels = 3
 
-    def __init__(  # noqa: PLR0913 - the options of a recipe
+    def __init__(
         self, classes: int, size: int, *, width: int = 32, stages: int = 4, blocks: int = 2, frozen: int = 0
     ) -> None:
         """Draw orthogonal filters.
