@@ -87,17 +87,17 @@ class _Painter:
             self.sheet.polygon(polygon, (104, 178, 196), _WATER)
 
     def _field(self, corners: Points, tone: float, furrows: float) -> None:
+        """Rows of a crop, drawn on a sheet of their own and cut out."""
         colour = _CROPS[int(tone * len(_CROPS))]
-        self.sheet.polygon(corners, colour, _FIELD)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        middle, reach = (low + high) / 2, float(np.hypot(*(high - low))) / 2
-        along = np.array((np.cos(furrows), np.sin(furrows)))
-        cover = self.sheet.cover([corners]) > 0.5
-        lines = Sheet(self._town.width, self._town.height, self.sheet.finer, colour)
+        low, high = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int)
+        (width, height), middle = (high - low).tolist(), (high - low) / 2
+        rows = Sheet(width, height, self.sheet.finer, colour)
+        reach, along = float(np.hypot(*middle)), np.array((np.cos(furrows), np.sin(furrows)))
         for offset in np.arange(-reach, reach, 2.2):
             start = middle + offset * np.array((-along[1], along[0]))
-            lines.line(np.stack((start - reach * along, start + reach * along)), 0.8, scaled(colour, 0.88))
-        self.sheet.colours[cover] = lines.colours[cover]
+            rows.line(np.stack((start - reach * along, start + reach * along)), 0.8, scaled(colour, 0.88))
+        self.sheet.polygon(corners, colour, _FIELD)
+        self.sheet.paste(rows, corners - low, (int(low[0]), int(low[1])))
 
     def streets(self) -> None:
         """Pavements, asphalt, markings and cars; a motorway lies over everything."""

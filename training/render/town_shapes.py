@@ -118,9 +118,9 @@ class Taken:
     def at(self, points: Points, *, closed: bool = False) -> NDArray[np.bool_]:
         """Which of the points, n x 2, are taken, or `closed`; beyond the margin as at its edge."""
         grid = self._closed if closed else self._grid
-        x, y = np.floor(points + self.MARGIN).astype(int).T
-        rows, columns = grid.shape
-        return np.asarray(grid[np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)] > 0)
+        cells = (points + self.MARGIN).astype(np.intp)
+        x, y = np.minimum(np.maximum(cells, 0), (grid.shape[1] - 1, grid.shape[0] - 1)).T
+        return np.asarray(grid[y, x] > 0)
 
 
 def crossing(rng: Random, width: int, height: int, *, wild: float) -> Points:

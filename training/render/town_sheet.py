@@ -49,6 +49,30 @@ class Sheet:
         cv2.circle(self.colours, (x, y), size, colour, -1, cv2.LINE_AA, _SHIFT)
         cv2.circle(self.materials, (x, y), size, (material,), -1, cv2.LINE_8, _SHIFT)
 
+    def paste(self, other: "Sheet", polygon: Points, corner: tuple[int, int]) -> None:
+        """Lay what another sheet of the same fineness shows inside a polygon over this one; materials stay.
+
+        Args:
+            other: the sheet.
+            polygon: n x 2, in its pixels.
+            corner: where its upper left corner comes to lie here, x and y, perhaps outside.
+        """
+        rows, columns = (
+            slice(max(0, first), min(limit, first + size))
+            for first, size, limit in zip(
+                (corner[1] * self.finer, corner[0] * self.finer),
+                other.materials.shape,
+                self.materials.shape,
+                strict=True,
+            )
+        )
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return
+        top, left = corner[1] * self.finer, corner[0] * self.finer
+        part = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
+        cover = other.cover([polygon])[part] > 0.5
+        self.colours[rows, columns][cover] = other.colours[part][cover]
+
     def cover(self, polygons: Sequence[Points]) -> Field:
         """How much of each fine pixel some polygons cover together, 0..1."""
         mask = np.zeros(self.materials.shape, np.uint8)
@@ -76,18 +100,20 @@ def reduced(fine: NDArray[np.uint8], finer: int) -> NDArray[np.uint8]:
 
 def picked(rng: Random, colours: Sequence[Rgb], vary: float) -> Rgb:
     """One of the colours, brighter or darker by about `vary` of itself, with a slight cast."""
-    base = np.array(colours[int(rng.integers(len(colours)))], float)
-    return _rgb(base * (1 + rng.normal(0, vary)) * (1 + rng.normal(0, vary / 4, 3)))
+    base = colours[int(rng.integers(len(colours)))]
+    factors = (1 + rng.normal(0, vary)) * (1 + rng.normal(0, vary / 4, 3))
+    return _rgb(base[0] * factors[0], base[1] * factors[1], base[2] * factors[2])
 
 
 def scaled(colour: Rgb, factor: float) -> Rgb:
     """A brighter or darker colour."""
-    return _rgb(np.array(colour, float) * factor)
+    return _rgb(colour[0] * factor, colour[1] * factor, colour[2] * factor)
 
 
 def blended(first: Rgb, second: Rgb, share: float) -> Rgb:
     """A colour between two: the first where `share` is 0, the second where it is 1."""
-    return _rgb(np.array(first, float) * (1 - share) + np.array(second, float) * share)
+    red, green, blue = (a + (b - a) * share for a, b in zip(first, second, strict=True))
+    return _rgb(red, green, blue)
 
 
 def box(middle: Points, along: Points, across: Points) -> Points:
@@ -103,6 +129,6 @@ def swept(corners: Points, offset: Points) -> Points:
     return np.asarray(cv2.convexHull(both)[:, 0], float)
 
 
-def _rgb(values: NDArray[np.float64]) -> Rgb:
-    red, green, blue = np.clip(np.rint(values), 0, 255).astype(int).tolist()
-    return red, green, blue
+def _rgb(red: float, green: float, blue: float) -> Rgb:
+    """Whole numbers of 0..255; plain Python, as there are thousands of colours of three numbers."""
+    return min(255, max(0, round(red))), min(255, max(0, round(green))), min(255, max(0, round(blue)))

@@ -32,7 +32,8 @@ def plan_town(rng: Random, width: int, height: int) -> Town:
         site = Site(taken, inside, stream.at, number)
         # From one side only: bridges of two districts would meet at any angle.
         District(rng, town, site).build(bridges=number == 0 and rng.random() < 0.85)
-    town.trees = [tree for tree in town.trees if not taken.at(np.array([tree.centre]), closed=True).any()]
+    drowned = taken.at(np.array([tree.centre for tree in town.trees]).reshape(-1, 2), closed=True)
+    town.trees = [tree for tree, wet in zip(town.trees, drowned.tolist(), strict=True) if not wet]
     town.streets.sort(key=lambda street: street.rank.value)
     return town
 
