@@ -10,6 +10,7 @@ import typer
 from accelerate import Accelerator
 from accelerate.utils import broadcast, reduce
 from torch import Tensor, nn
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from training.adversarial.balance import Balance
 from training.adversarial.gan import settings_of
@@ -83,7 +84,7 @@ class AdversarialTask:
         self._steps, self._done = loop.epochs * data.steps, 0
         self._taught = {**model.generators, **model.helpers}  # by the generators' optimiser
         for network in (*self._taught.values(), *model.critics.values()):
-            network.to(accelerator.device).to(memory_format=torch.channels_last).train()
+            network.to(accelerator.device).to(memory_format=_layout(network, accelerator.device)).train()
         self.averages = {name: Average(network, loop.ema) for name, network in model.generators.items() if loop.ema}
         self.optimisers = {
             "generator": self._optimiser(self._taught, 1.0),
@@ -217,6 +218,14 @@ class AdversarialTask:
     def _say(self, sentence: str) -> None:
         if self.accelerator.is_main_process:
             typer.echo(f"note: {sentence}", err=True)
+
+
+def _layout(network: nn.Module, device: torch.device) -> torch.memory_format:
+    """Channels last, which convolutions compute fastest in; but instance normalisation only knows channels first, and
+    on a CPU, turning its features around and back took a fifth of CycleGAN's step.
+    """
+    turned = device.type == "cpu" and any(isinstance(module, _InstanceNorm) for module in network.modules())
+    return torch.contiguous_format if turned else torch.channels_last
 
 
 def _named(player: str, turn: Turn) -> dict[str, Tensor]:
