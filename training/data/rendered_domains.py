@@ -3,7 +3,6 @@
 import hashlib
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,13 @@ from training.data.rendered import split_seeds
 from training.data.rendered_classes import CHUNK, RENDERERS, rendered_splits
 from training.data.translated import UnpairedSplits
 from training.recipe import Data
-from training.render.animals import silhouette
-from training.render.quadruped_plans import Kind
 
 Masks = NDArray[np.bool_]
 
 WITH_SILHOUETTES = "animals"
 """The source whose renderer knows where in a picture the thing to be translated stands."""
+SILHOUETTE = "silhouette"
+"""The function of that renderer's module."""
 
 
 def rendered_domains(data: Data, cache: Path) -> UnpairedSplits:
@@ -65,4 +64,5 @@ def _masks(data: Data, cache: Path) -> tuple[Masks, Masks]:
 def draw_silhouette(data: Data, item: tuple[int, int]) -> Masks:
     """Where the animal of `training.data.rendered_classes.draw` stands: bool (height, width), for number and seed."""
     number, seed = item
-    return silhouette(seed, data.width, data.height, cast(Kind, data.classes[number % 2]))
+    silhouette = RENDERERS[data.source].load(SILHOUETTE)
+    return np.asarray(silhouette(seed, data.width, data.height, data.classes[number % 2]), np.bool_)

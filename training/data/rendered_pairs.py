@@ -7,6 +7,7 @@ kept as one file for each split. What a translator is checked with of a photogra
 import hashlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
@@ -22,12 +23,14 @@ from training.data.rendered import VALIDATION_OFFSET, split_seeds
 from training.data.translated import PairedImages, PairedSplits
 from training.errors import TrainingError
 from training.recipe import Data
-from training.render.maps import render_map_pair
 
 Pixels = NDArray[np.uint8]
 
 VERSIONS = {"maps": 1, "edges": 1, "colorize": 1}
 """By the name that a recipe says in `data.source`; raised when a seed gives other pixels."""
+
+TOWNS = ("training.render.maps", "render_map_pair")
+"""Module and function that make the pairs of "maps", imported only when they are wanted."""
 
 HELD_OUT = 0.3
 """Share of a photograph, on its right, that only validation sees."""
@@ -65,7 +68,8 @@ def rendered_pairs(data: Data, cache: Path) -> PairedSplits:
 def draw_pair(data: Data, seed: int) -> tuple[Pixels, Pixels]:
     """The pair of a seed, both uint8 (height, width, 3), RGB."""
     if data.source == "maps":
-        return render_map_pair(seed, data.width, data.height)
+        render: Callable[[int, int, int], tuple[Pixels, Pixels]] = getattr(import_module(TOWNS[0]), TOWNS[1])
+        return render(seed, data.width, data.height)
     way = cast(Way, data.source)
     names = SCENES if way == "edges" else COLOURED
     whole = _decoded(names[int(np.random.default_rng((seed, 0xF07)).integers(len(names)))])

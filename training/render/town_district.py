@@ -207,7 +207,9 @@ class District:
         if rng.random() < 0.06 and (high - low > 5).all():
             corner = low + (high - low - 4) * rng.random(2)
             size = np.array((rng.uniform(2.5, 4), rng.uniform(1.6, 2.6)))
-            self._town.pools.append(self._rectangle(corner, corner + size))
+            pool = self._rectangle(corner, corner + size)
+            if self._is_free(pool):
+                self._town.pools.append(pool)
         self._trees(low, high, 2.2 * self.style.green)
 
     def _house(self, low: Points, high: Points, roof: Roof, height: float, *, upright: bool = False) -> None:
