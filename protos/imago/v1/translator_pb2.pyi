@@ -108,7 +108,9 @@ class TranslateResponse(_message.Message):
     HEIGHT_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
     cycle_error: _builtins.float
-    """Mean absolute difference between the image that was sent and `cycled`, 0..1; 0 without `cycled`."""
+    """Mean absolute difference between the image that was sent and `cycled`, 0..1, at the size that the model works at; 0
+    without `cycled`.
+    """
     direction: _builtins.str
     """The direction taken."""
     seed: _builtins.int
@@ -540,11 +542,13 @@ class DreamRequest(_message.Message):
     version: _builtins.str
     """A decimal version; empty: the newest that is ready."""
     octaves: _builtins.int
-    """Sizes at which the dream is dreamt, from the smallest up, 1..10; 0: 4."""
+    """Sizes at which the dream is dreamt, from the smallest up, 1..10; 0: the model's own, of which a small image has
+    fewer. More than the image has at this scale before it is too small for the network are refused.
+    """
     octave_scale: _builtins.float
-    """From one size to the next, above 1 and at most 2; absent: 1.4."""
+    """From one size to the next, above 1 and at most 2; absent: the model's own, e.g. 1.4."""
     steps: _builtins.int
-    """Steps at each size, 1..500; 0: 10."""
+    """Steps at each size, 1..500; 0: the model's own, e.g. 10."""
     step_size: _builtins.float
     """Mean change of a pixel in one step, above 0 and at most 0.5, for pixels in 0..1; absent: the model's own."""
     jitter: _builtins.int
