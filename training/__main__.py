@@ -29,6 +29,7 @@ COMMANDS = (
     "evaluate",
     "ablate",
     "samples",
+    "translations",
     "pull",
 )
 """Modules of `training.commands`, in the order of the help."""

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 import typer
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import nn
 
 from training.adversarial.task import AdversarialTask, Scores
@@ -83,6 +85,12 @@ def translated_images_of(run: Run) -> Splits:
     return splits
 
 
+def palette_of(run: Run, direction: str) -> NDArray[np.uint8] | None:
+    """The colours, uint8 (k, 3), that the targets of a direction are drawn with; None: they are no drawings of ours."""
+    drawn = run.data is None and run.recipe.data.source == "maps" and direction == directions(run.recipe)[0]
+    return PALETTE if drawn else None
+
+
 class Exam:
     """What is looked at from time to time while a translator is trained: a sheet of held-out images, and scores.
 
@@ -104,9 +112,7 @@ class Exam:
         if isinstance(splits, UnpairedSplits) and run.recipe.judge:
             splits = splits.fewer(run.recipe.judge.images)
         self._run, self._splits, self._judge, self._names, self._writes = run, splits, judge, names, writes
-        # what people see of a public set of maps is drawn with colours of its own
-        drawn = run.data is None and run.recipe.data.source == "maps" and names[0].endswith("_to_map")
-        self._palette = PALETTE if drawn else None
+        self._palette = palette_of(run, names[0])
 
     @torch.no_grad()
     def __call__(self, network: nn.Module, step: int) -> Scores:

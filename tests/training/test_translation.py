@@ -8,11 +8,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
-from tests.training.translators.examples import domain, pairs, tiny
+from tests.training.translators.examples import folder_of_domains, folder_of_pairs, pairs, tiny
 from training.checkpoint import read_weights
-from training.data.sheet import save_png
 from training.errors import TrainingError
 from training.run import Run, read_json
 from training.translation import train_translator
@@ -23,29 +21,6 @@ STATEFUL: dict[str, dict[str, Any]] = {
     "cut-cow2horse": {"adversarial__label_switching": 0.2},
 }
 """Models with something beside their players: pools, a projection."""
-
-
-def folder_of_pairs(folder: Path) -> Path:
-    """Pairs side by side, as the public sets have them: 4 to learn from, 2 to check with."""
-    for split, count in (("train", 4), ("val", 2)):
-        some = pairs(count)
-        for number in range(count):
-            beside = np.concatenate((some.inputs[number], some.targets[number]), axis=1)
-            _write(folder / split / f"{number}.png", beside)
-    return folder
-
-
-def folder_of_domains(folder: Path) -> Path:
-    """Two domains, as the public sets have them: 4 and 3 images to learn from, 2 each to check with."""
-    for name, number, count in (("trainA", 0, 4), ("trainB", 1, 3), ("testA", 0, 2), ("testB", 1, 2)):
-        for place, pixels in enumerate(domain(count, number).pixels):
-            _write(folder / name / f"{place}.png", pixels)
-    return folder
-
-
-def _write(file: Path, pixels: NDArray[np.uint8]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    save_png(file, pixels)
 
 
 def train(name: str, folder: Path, data: Path, *, resume: bool = False, **changes: Any) -> None:

@@ -33,21 +33,34 @@ class Sheet:
     made: tuple[int, ...]
 
 
-def pair_sheet(generator: nn.Module, pairs: PairedImages) -> Sheet:
-    """The first held-out pairs: given, made, wanted."""
-    some = pairs.take(np.arange(min(len(pairs), _columns(pairs.inputs))))
+def pair_sheet(generator: nn.Module, pairs: PairedImages, columns: int | None = None) -> Sheet:
+    """The first pairs: given, made, wanted.
+
+    Args:
+        generator: of float32 (n, 3, height, width) in -1..1.
+        pairs: held-out ones.
+        columns: pairs at most; None: what fits a screen.
+    """
+    some = pairs.take(np.arange(min(len(pairs), columns or _columns(pairs.inputs))))
     return _sheet([some.inputs, translate_pixels(generator, some.inputs), some.targets], (1,))
 
 
-def domain_sheet(generators: Mapping[str, nn.Module], splits: UnpairedSplits) -> Sheet:
-    """The first held-out images of each domain that is left: given, made, and back again where there is a way back."""
+def domain_sheet(generators: Mapping[str, nn.Module], splits: UnpairedSplits, columns: int | None = None) -> Sheet:
+    """The first held-out images of each domain that is left: given, made, and back again where there is a way back.
+
+    Args:
+        generators: by direction.
+        splits: of both domains.
+        columns: images at most; None: what fits a screen.
+    """
     names = [f"{a}_to_{b}" for a, b in (splits.domains, splits.domains[::-1])]
     rows: list[Pixels] = []
     made: list[int] = []
-    least = min(len(images) for images in splits.validation)
+    pixels = splits.validation[0].pixels
+    count = min(*(len(images) for images in splits.validation), columns or _columns(pixels))
     for images, there, back in zip(splits.validation, names, reversed(names), strict=True):
         if there in generators:
-            given = images.pixels[: min(least, _columns(images.pixels))]
+            given = images.pixels[:count]
             translated = translate_pixels(generators[there], given)
             made.append(len(rows) + 1)
             rows += [given, translated]

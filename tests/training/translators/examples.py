@@ -1,12 +1,15 @@
 """Recipes of translators at a tiny size, and images that tell where they come from."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.classified import ClassifiedImages
+from training.data.sheet import save_png
 from training.data.translated import PairedImages
 from training.recipe import Recipe, load_recipe
 from training.translators.batches import DomainBatch, PairBatch
@@ -46,3 +49,26 @@ def batch_of(recipe: Recipe, count: int = 2) -> PairBatch | DomainBatch:
     if recipe.model.name == "pix2pix":
         return PairBatch(images(), images(), names)
     return DomainBatch(images(), images(), names)
+
+
+def folder_of_pairs(folder: Path) -> Path:
+    """Pairs side by side, as the public sets have them: 4 to learn from, 2 to check with."""
+    for split, count in (("train", 4), ("val", 2)):
+        some = pairs(count)
+        for number in range(count):
+            beside = np.concatenate((some.inputs[number], some.targets[number]), axis=1)
+            _write(folder / split / f"{number}.png", beside)
+    return folder
+
+
+def folder_of_domains(folder: Path) -> Path:
+    """Two domains, as the public sets have them: 4 and 3 images to learn from, 2 each to check with."""
+    for name, number, count in (("trainA", 0, 4), ("trainB", 1, 3), ("testA", 0, 2), ("testB", 1, 2)):
+        for place, pixels in enumerate(domain(count, number).pixels):
+            _write(folder / name / f"{place}.png", pixels)
+    return folder
+
+
+def _write(file: Path, pixels: NDArray[np.uint8]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_png(file, pixels)
