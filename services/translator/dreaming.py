@@ -191,7 +191,8 @@ def fitting_octaves(request: translator_pb2.DreamRequest, dreamer: Dreamer, pixe
 async def dream(job: Dream, call: TypedCall) -> AsyncGenerator[translator_pb2.DreamResponse, None]:
     """A message for every step, octave by octave, then the result. Closing it ends the dream before its next step."""
     dreamer, result = job.dreamer, None
-    async with aclosing(call.stream(dreamer.config, dreamer.version, job.inputs())) as responses:
+    inputs = await asyncio.to_thread(job.inputs)
+    async with aclosing(call.stream(dreamer.config, dreamer.version, inputs)) as responses:
         async for outputs in responses:
             image, ends = outputs["IMAGE"], outputs.get("BEFORE_AFTER", _NOT_YET).tolist()
             octave, octaves, step, steps = outputs["PROGRESS"].tolist()

@@ -131,7 +131,8 @@ async def optimise(job: Optimisation, call: TypedCall) -> AsyncGenerator[transla
     steps = job.settings["steps"]
     latest: Pixels | None = None
     optimizer = job.optimizer
-    async with aclosing(call.stream(optimizer.config, optimizer.version, job.inputs())) as responses:
+    inputs = await asyncio.to_thread(job.inputs)
+    async with aclosing(call.stream(optimizer.config, optimizer.version, inputs)) as responses:
         async for outputs in responses:
             step, image = int(outputs["STEP"][0]), _fitting(outputs["IMAGE"], job.content, optimizer.name)
             latest = latest if image is None else image

@@ -17,7 +17,7 @@ from services.runtime.images import Pixels
 from services.runtime.typed import TypedCall
 from services.translator.framing import padded, reduced, scaled
 from services.translator.networks import Code, Encoder, Network, Stylizer, Translator
-from services.translator.tiling import Mosaic, plan_grid
+from services.translator.tiling import Grid, Mosaic, plan_grid
 
 T = TypeVar("T")
 Ask = Callable[[Pixels], Awaitable[Pixels]]
@@ -45,9 +45,9 @@ async def in_order(works: Iterable[Coroutine[Any, Any, T]], most: int) -> AsyncG
 
 async def over_tiles(pixels: Pixels, network: Network, ask: Ask) -> Pixels:
     """The image (height, width, 3) after the network, at the same size. Raises what `ask` raises."""
-    frame, (height, width) = network.frame, pixels.shape[:2]
-    whole = padded(pixels, frame.multiple)
-    grid = plan_grid(*whole.shape[:2], tile=frame.tile, overlap=frame.overlap, multiple=frame.multiple)
+    height, width = pixels.shape[:2]
+    whole = await _whole(pixels, network)
+    grid = _grid(whole, network, network.frame.overlap)
     if len(grid) == 1:
         return (await ask(whole[np.newaxis]))[0, :height, :width]
 
@@ -62,6 +62,18 @@ async def over_tiles(pixels: Pixels, network: Network, ask: Ask) -> Pixels:
     return mosaic.pixels
 
 
+async def _whole(pixels: Pixels, network: Network) -> Pixels:
+    """The image with sides that the network takes; a large one is copied where it holds up nobody."""
+    if max(pixels.shape[:2]) <= network.frame.tile:
+        return padded(pixels, network.frame.multiple)
+    return await asyncio.to_thread(padded, pixels, network.frame.multiple)
+
+
+def _grid(whole: Pixels, network: Network, overlap: int) -> Grid:
+    height, width = whole.shape[:2]
+    return plan_grid(height, width, tile=network.frame.tile, overlap=overlap, multiple=network.frame.multiple)
+
+
 async def translate(pixels: Pixels, translator: Translator, noise: NDArray[np.float32], call: TypedCall) -> Pixels:
     """The image in the other domain, at the same size; `noise` has as many numbers as the translator draws."""
 
@@ -72,15 +84,15 @@ async def translate(pixels: Pixels, translator: Translator, noise: NDArray[np.fl
 
     if not translator.shrinks:
         return await over_tiles(pixels, translator, ask)
-    answer = await over_tiles(reduced(pixels, translator.frame.tile), translator, ask)
-    return scaled(answer, pixels.shape[1], pixels.shape[0])
+    small = await asyncio.to_thread(reduced, pixels, translator.frame.tile)
+    answer = await over_tiles(small, translator, ask)
+    return await asyncio.to_thread(scaled, answer, pixels.shape[1], pixels.shape[0])
 
 
 async def encode(pixels: Pixels, encoder: Encoder, call: TypedCall) -> Code:
     """The statistics of an image of any size: those of its tiles, pooled."""
-    frame = encoder.frame
-    whole = padded(pixels, frame.multiple)
-    grid = plan_grid(*whole.shape[:2], tile=frame.tile, overlap=0, multiple=frame.multiple)
+    whole = await _whole(pixels, encoder)
+    grid = _grid(whole, encoder, 0)
 
     async def piece(numbers: range) -> Code:
         outputs = await call.infer(
@@ -125,10 +137,15 @@ async def stylize(
         if strength == 1:
             return await ask_for(tiles, 1)
         stylized, plain = await asyncio.gather(ask_for(tiles, strength), ask_for(tiles, 0))
-        lost = (tiles.astype(np.float32) - plain) * np.float32(1 - strength)
-        return np.clip(stylized + lost + np.float32(0.5), 0, 255).astype(np.uint8)
+        return await asyncio.to_thread(with_what_was_lost, stylized, tiles, plain, strength)
 
     return pixels if strength == 0 else await over_tiles(pixels, stylizer, ask)
+
+
+def with_what_was_lost(stylized: Pixels, content: Pixels, plain: Pixels, strength: float) -> Pixels:
+    """The stylised tiles, and of what `plain`, the content without any style, lacks of the content the rest."""
+    lost = (content.astype(np.float32) - plain) * np.float32(1 - strength)
+    return np.clip(stylized + lost + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
 def mean_difference(first: Pixels, second: Pixels) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 
+import cv2
 import numpy as np
 
 from imago.v1 import image_pb2, translator_pb2
@@ -113,8 +114,8 @@ async def decode_style(
     """
     decoded = await decode_image(image, decoder, longest_side=longest_side, field=field)
     check_least(decoded, network.frame.least, network.name, field)
-    deviation = np.std(decoded.pixels, axis=(0, 1))
-    if deviation.max() < _LEAST_DEVIATION:
-        colour = ", ".join(f"{level:.0f}" for level in decoded.pixels.mean(axis=(0, 1)))
+    means, deviations = cv2.meanStdDev(decoded.pixels)
+    if np.max(deviations) < _LEAST_DEVIATION:
+        colour = ", ".join(f"{level:.0f}" for level in np.ravel(means))
         raise InvalidInput(f"{field} has one colour, rgb({colour}), all over: there is no style in it", field=field)
     return decoded.pixels

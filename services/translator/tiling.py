@@ -125,13 +125,16 @@ class Mosaic:
 
     def _finish_row(self, row: int) -> None:
         grid = self._grid
-        self._sum += self._row * grid.row_weights[row][:, np.newaxis, np.newaxis]
+        self._row *= grid.row_weights[row][:, np.newaxis, np.newaxis]
+        self._sum += self._row
         self._row[:] = 0
         top = grid.tops[row]
         done = grid.tops[row + 1] - top if row + 1 < len(grid.tops) else grid.tile_height
         height, width = self.pixels.shape[:2]
         rows = min(done, height - top)
+        finished = self._sum[:rows, :width]
+        finished += 0.5
         # Weights add up to 1 but for rounding, so that 255 may come out as a hair more.
-        self.pixels[top : top + rows] = np.minimum(self._sum[:rows, :width] + 0.5, 255)
+        self.pixels[top : top + rows] = np.minimum(finished, 255, out=finished)
         self._sum[: grid.tile_height - done] = self._sum[done:]
         self._sum[grid.tile_height - done :] = 0

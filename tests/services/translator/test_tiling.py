@@ -1,5 +1,7 @@
 """Tiles cover an image, count together as one, and leave no seams."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,6 +55,20 @@ def test_a_photograph_of_twelve_megapixels_takes_as_few_tiles_as_can_be() -> Non
     grid = plan_grid(3008, 4000, tile=256, overlap=64, multiple=32)
     assert (len(grid.tops), len(grid.lefts)) == (16, 21)
     assert max(np.diff(grid.lefts)) <= 192
+
+
+def test_memory_is_that_of_the_answer_and_of_rows_of_tiles() -> None:
+    grid = plan_grid(3008, 4000, tile=256, overlap=64, multiple=32)
+    photo = np.full((3008, 4000, 3), 77, np.uint8)
+    tracemalloc.start()
+    try:
+        answer = assembled(grid, photo, 3000, 4000, most=2)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    row = 256 * 4000 * 3 * 4
+    # A row of tiles, and what the one before it has added to the same pixels; the tiles themselves are small.
+    assert peak <= answer.nbytes + 2 * row + 4 * 2**20
 
 
 def test_an_image_within_a_tile_is_one() -> None:
