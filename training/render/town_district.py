@@ -180,30 +180,37 @@ class District:
         if not self._inside(ground.mean(axis=0)[None]).all():
             return
         self._town.plots.append(Plot(ground, float(rng.random())))
-        size = high - low
-        wide = min(size[0] - 2.0, style.lot * rng.uniform(0.62, 0.84))
-        deep = min(size[1] - 2.5, style.house * rng.uniform(0.85, 1.15))
+        wide = min(high[0] - low[0] - 2.0, style.lot * rng.uniform(0.62, 0.84))
+        deep = min(high[1] - low[1] - 2.5, style.house * rng.uniform(0.85, 1.15))
         if rng.random() < 0.07 or wide < 4 or deep < 4:
             self._trees(low + 1, high - 1, 3 * style.green)
             return
-        left = low[0] + 1 + (size[0] - 2 - wide) * rng.random()
-        setback = min(size[1] - deep - 1, rng.uniform(1.2, 3.2))
-        top = low[1] + setback if front < 0 else high[1] - setback - deep
+        left = low[0] + 1 + (high[0] - low[0] - 2 - wide) * rng.random()
+        setback = min(high[1] - low[1] - deep - 1, rng.uniform(1.2, 3.2))
+        first = np.array((left, low[1] + setback if front < 0 else high[1] - setback - deep))
+        last = first + np.array((wide, deep))
+        self._family_house(first, last, front)
+        if front < 0:
+            self._garden(np.array((low[0] + 1, last[1] + 1.5)), high - 1)
+        else:
+            self._garden(low + 1, np.array((high[0] - 1, first[1] - 1.5)))
+
+    def _family_house(self, first: Points, last: Points, front: int) -> None:
+        """A house between two corners; some have a wing behind it."""
+        rng, style = self._rng, self.style
         roof = Roof(int(rng.choice(3, p=style.roofs)))
         height = float(rng.uniform(1.2, 2.0) if style.lot < 14 else rng.uniform(1.8, 4.0))
-        first = np.array((left, top))
-        last = first + np.array((wide, deep))
+        wide, deep = last - first
         if rng.random() < 0.25 and wide > 7:
             wing = first + np.array((0, -front * rng.uniform(2.2, 3.5)))
             self._house(wing, wing + np.array((0.45 * wide, deep)), roof, 0.8 * height, upright=True)
         self._house(first, last, roof, height, upright=bool(rng.random() < 0.2))
-        back_low = np.array((low[0] + 1, last[1] + 1.5)) if front < 0 else low + 1
-        back_high = high - 1 if front < 0 else np.array((high[0] - 1, first[1] - 1.5))
-        if (back_high - back_low > 3).all():
-            self._garden(back_low, back_high)
 
     def _garden(self, low: Points, high: Points) -> None:
+        """Trees on a rectangle of the plane, and on a few a pool."""
         rng = self._rng
+        if (high - low <= 3).any():
+            return
         if rng.random() < 0.06 and (high - low > 5).all():
             corner = low + (high - low - 4) * rng.random(2)
             size = np.array((rng.uniform(2.5, 4), rng.uniform(1.6, 2.6)))

@@ -139,42 +139,89 @@ def _road(rng: Random, place: Village) -> tuple[Points, Points]:
     return far, near
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A house: where the middle of its gable end stands, and its measures in pixels.
+
+    Attributes:
+        x, foot: of that middle.
+        storey: height of one.
+        storeys: how many there are.
+        wide, long: of the gable end, and of the side that recedes.
+        rise: from the eaves to the ridge.
+        away: -1 or 1, where it recedes to.
+    """
+
+    x: float
+    foot: float
+    storey: float
+    storeys: int
+    wide: float
+    long: float
+    rise: float
+    away: int
+
+    @property
+    def tall(self) -> float:
+        """From the ground to the eaves."""
+        return self.storey * self.storeys
+
+    @property
+    def lift(self) -> float:
+        """How much higher in the picture its far end stands."""
+        return 0.14 * self.long
+
+    def front(self) -> Points:
+        """The gable end: both feet, an eave, the gable, the other eave: 5 x 2."""
+        left, right, eaves = self.x - self.wide / 2, self.x + self.wide / 2, self.foot - self.tall
+        return np.array(
+            ((left, self.foot), (right, self.foot), (right, eaves), (self.x, eaves - self.rise), (left, eaves))
+        )
+
+    def side(self) -> Points:
+        """The receding wall: near foot, far foot, far eave, near eave: 4 x 2."""
+        near, far = self.x + self.away * self.wide / 2, self.x + self.away * (self.wide / 2 + self.long)
+        ground = self.foot - self.lift
+        return np.array(
+            ((near, self.foot), (far, ground), (far, ground - self.tall * 0.94), (near, self.foot - self.tall))
+        )
+
+    def slope(self) -> Points:
+        """The half of the roof above the receding wall: near eave, far eave, far and near end of the ridge: 4 x 2."""
+        over = np.array((self.away, 1.0)) * 0.1 * self.storey
+        _, _, far_eave, near_eave = self.side()
+        gable = self.front()[3]
+        far_gable = (far_eave[0] - self.away * self.wide / 2, self.foot - self.lift - self.tall - 0.94 * self.rise)
+        return np.array((near_eave + over, far_eave + over, far_gable, gable))
+
+
+def _random_form(rng: Random, place: Village, x: float, depth: float) -> _Form:
+    storey, storeys = _size(place, depth), int(rng.integers(1, 4))
+    wide, long = storey * float(rng.uniform(1.3, 2.0)), storey * float(rng.uniform(1.0, 2.2))
+    rise, away = storey * float(rng.uniform(0.6, 1.0)), int(rng.choice((-1, 1)))
+    return _Form(x, _row(place, depth), storey, storeys, wide, long, rise, away)
+
+
 def _house(rng: Random, place: Village, x: float, depth: float) -> None:
     """A gable end towards the viewer and a long side that recedes."""
-    storey, foot = _size(place, depth), _row(place, depth)
-    storeys = int(rng.integers(1, 4))
-    wide, long = storey * rng.uniform(1.3, 2.0), storey * rng.uniform(1.0, 2.2)
-    tall, rise = storey * storeys, storey * rng.uniform(0.6, 1.0)
-    away = int(rng.choice((-1, 1)))
-    lift = 0.14 * long  # what is farther away stands higher in the picture
+    form = _random_form(rng, place, x, depth)
     wall = _WALLS[int(rng.integers(len(_WALLS)))] * np.float32(rng.uniform(0.85, 1.1))
     roof = _TILES[int(rng.integers(len(_TILES)))] * np.float32(rng.uniform(0.85, 1.15))
     bright, dull = np.float32(1.06), np.float32(0.68)
-    front_light, side_light = (dull, bright) if away == place.sunny else (bright, dull)
-    near, far = x + away * wide / 2, x + away * (wide / 2 + long)
-    _shade(
-        place, (x + away * long / 2 - 0.2 * storey * place.sunny, foot - lift / 2), (0.55 * (wide + long), 0.4 * wide)
-    )
-    side = np.array(((near, foot), (far, foot - lift), (far, foot - lift - tall * 0.94), (near, foot - tall)))
-    place.thing(side, Paint(wall * side_light, 0.7))
-    _windows(rng, place, side, storeys, max(1, round(long / storey)))
-    front = np.array((
-        (x - wide / 2, foot), (x + wide / 2, foot), (x + wide / 2, foot - tall), (x, foot - tall - rise),
-        (x - wide / 2, foot - tall),
-    ))  # fmt: skip
+    front_light, side_light = (dull, bright) if form.away == place.sunny else (bright, dull)
+    shadow = (form.x + form.away * form.long / 2 - 0.2 * form.storey * place.sunny, form.foot - form.lift / 2)
+    _shade(place, shadow, (0.55 * (form.wide + form.long), 0.4 * form.wide))
+    place.thing(form.side(), Paint(wall * side_light, 0.7))
+    _windows(rng, place, form.side(), form.storeys, max(1, round(form.long / form.storey)))
+    front = form.front()
     place.thing(front, Paint(wall * front_light, 0.7))
-    box = np.array((front[0], front[1], front[2], front[4]))
-    _windows(rng, place, box, storeys, max(1, round(wide / storey)))
-    over = 0.1 * storey
-    slope = np.array((
-        (near + away * over, foot - tall + over), (far + away * over, foot - lift - tall * 0.94 + over),
-        (far - away * wide / 2, foot - lift - tall - 0.94 * rise), (x, foot - tall - rise),
-    ))  # fmt: skip
-    place.thing(slope, Paint(roof * side_light, 0.7))
-    eaves = np.array((front[4] + (-over, over), front[3], front[2] + (over, over)))
+    _windows(rng, place, front[[0, 1, 2, 4]], form.storeys, max(1, round(form.wide / form.storey)))
+    place.thing(form.slope(), Paint(roof * side_light, 0.7))
+    over = 0.1 * form.storey
+    eaves = front[[4, 3, 2]] + np.array(((-over, over), (0, 0), (over, over)))
     for canvas, paint in ((place.solid, Paint(roof * np.float32(0.8), 0.6)), (place.shining, Paint(_DARK, 0.6))):
-        stroke(canvas, eaves, max(1.0, 0.12 * storey), paint)
-    place.pools.append(((x, foot), (1.3 * wide, 0.45 * wide), 0.25))
+        stroke(canvas, eaves, max(1.0, 0.12 * form.storey), paint)
+    place.pools.append(((form.x, form.foot), (1.3 * form.wide, 0.45 * form.wide), 0.25))
 
 
 def _shade(place: Village, centre: tuple[float, float], radii: tuple[float, float]) -> None:
