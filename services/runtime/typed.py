@@ -217,6 +217,8 @@ def pixels_of(image: image_pb2.Image, decoder: ImageDecoder, field: str = "image
                 file = inspect(image.encoded, decoder.limits)
             return file.width * file.height
         case "raw":
+            with _blaming(f"{field}.raw"):
+                decoder.limits.check(image.raw.width, image.raw.height)
             return image.raw.width * image.raw.height
         case _:
             raise _nothing_in(field)

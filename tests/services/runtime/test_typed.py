@@ -230,6 +230,8 @@ def test_the_pixels_of_an_image_are_counted_without_decoding_it(decoder: ImageDe
     assert typed.pixels_of(image if raw else image_pb2.Image(encoded=encode_png(GRADIENT)), decoder) == 24
     with pytest.raises(InvalidInput, match="guide is not set; send encoded bytes or raw pixels"):
         typed.pixels_of(image_pb2.Image(), decoder, "guide")
+    with pytest.raises(InvalidInput, match="image is 65535x65535 pixels"):
+        typed.pixels_of(image_pb2.Image(raw=image_pb2.RawImage(width=65535, height=65535)), decoder)
 
 
 def test_positions_are_scaled_by_the_exact_factor_of_each_axis() -> None:
