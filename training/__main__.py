@@ -28,6 +28,7 @@ COMMANDS = (
     "compare",
     "evaluate",
     "ablate",
+    "curves",
     "samples",
     "translations",
     "pull",

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from training.curves import Record, draw_curves, read_metrics
+from training.curves import Record, compare_curves, draw_curves, read_metrics
 from training.errors import TrainingError
 
 
@@ -28,6 +28,15 @@ def test_groups_share_a_panel_and_missing_values_leave_gaps(tmp_path: Path) -> N
 def test_scores_of_which_none_is_known_are_drawn_too(tmp_path: Path) -> None:
     draw_curves([{"epoch": 1, "step": 1, "mAP50": None}], "Title", tmp_path / "curves.png")
     assert (tmp_path / "curves.png").exists()
+
+
+def test_runs_stand_beside_each_other_with_one_kind_of_curve(tmp_path: Path) -> None:
+    first: list[Record] = [{"epoch": 1, "step": 9, "loss/a": 2.0, "loss/b": 1.0, "rate": 1.0}]
+    second: list[Record] = [{"epoch": 1, "step": 9, "loss/a": 3.0}]
+    compare_curves({"first": first, "second": second}, "loss", tmp_path / "new" / "loss.png")
+    assert cv2.imread(str(tmp_path / "new" / "loss.png")) is not None
+    with pytest.raises(TrainingError, match="second has no curves of 'rate'; it has loss"):
+        compare_curves({"first": first, "second": second}, "rate", tmp_path / "rate.png")
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
