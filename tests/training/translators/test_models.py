@@ -11,11 +11,12 @@ from torch.nn import functional
 from tests.training.translators.examples import NAMES, batch_of, tiny
 from training.adversarial.model import Turn
 from training.errors import TrainingError
+from training.recipe import load_recipe, recipe_names
 from training.translators.batches import DomainBatch, PairBatch
 from training.translators.cut import Cut, contrast
 from training.translators.cyclegan import CycleGan
 from training.translators.pix2pix import Pix2Pix
-from training.translators.registry import build_generator, build_model
+from training.translators.registry import build_generator, build_model, is_translator
 
 L1 = functional.l1_loss
 
@@ -157,6 +158,13 @@ def test_statistics_are_frozen_after_their_share_of_the_steps_whatever_came_betw
         model.generator.train(mode)
         model.critic_turn(batch, 0.5, 0)
         assert not any(norm.training for norm in norms)
+
+
+def test_every_ablation_of_a_recipe_can_be_built() -> None:
+    for name in recipe_names():
+        recipe = load_recipe(name, smoke=True)
+        for changes in recipe.ablations.values() if is_translator(recipe) else ():
+            assert build_model(load_recipe(name, smoke=True, overrides=changes)).generators
 
 
 def test_generators_are_named_after_where_they_lead() -> None:
