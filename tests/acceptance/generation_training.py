@@ -36,6 +36,7 @@ from training.metrics.neighbours import picture
 from training.metrics.scores import score_images
 from training.recipe import Judge, load_recipe, recipe_names
 from training.summary import read_summary
+from training.translators.registry import is_translator
 
 MODELS = ROOT / "services" / "generator" / "models"
 OUT = ROOT / "out" / "generation"
@@ -52,18 +53,27 @@ PLAIN, TRICKS = "dcgan-hardhat", "dcgan-hardhat-tricks"
 
 
 def smoke(figures: Figures) -> None:
+    run_smallest(figures, generator_recipes())
+
+
+def run_smallest(figures: Figures, recipes: list[str]) -> None:
+    """Every recipe at its smallest size, once its data and its judge are there."""
     with TemporaryDirectory() as folder:
-        for name in generator_recipes():
+        for name in recipes:
             command(name, "--smoke", "--out", f"{folder}/warm-{name}")  # renders, trains the judge, fills file caches
             seconds, _ = command(name, "--smoke", "--out", f"{folder}/{name}")
             figures.at_most(f"python -m training {name} --smoke, s", seconds, 10)
 
 
 def resume(figures: Figures) -> None:
+    kill_and_resume(figures, generator_recipes())
+
+
+def kill_and_resume(figures: Figures, recipes: list[str]) -> None:
     """Every recipe at its smallest size: killed in the middle and resumed, it ends as one that was left alone."""
     longer = ("--set", f"loop.epochs={RESUMED_EPOCHS}", "--set", "loop.save_every=1", "--set", "loop.evaluate_every=3")
     with TemporaryDirectory() as folder:
-        for name in generator_recipes():
+        for name in recipes:
             whole, parts = Path(folder) / f"{name}-whole", Path(folder) / f"{name}-parts"
             command(name, "--smoke", *longer, "--out", str(whole))
             step = _kill_after_a_checkpoint(name, "--smoke", *longer, "--out", str(parts))
@@ -127,8 +137,9 @@ def construction(figures: Figures) -> None:
 
 
 def generator_recipes() -> list[str]:
-    """All that train two players."""
-    return [name for name in recipe_names() if load_recipe(name).adversarial is not None]
+    """All that train two players, one of which makes images out of latent vectors."""
+    recipes = map(load_recipe, recipe_names())
+    return [recipe.name for recipe in recipes if recipe.adversarial is not None and not is_translator(recipe)]
 
 
 def served(model: str, wanted: list[tuple[int, int, str]]) -> ClassifiedImages:
