@@ -37,6 +37,7 @@ _CHECKSUMS = {
     "yolov5su": "",
 }
 _TORCHVISION = {"ssdlite320_mobilenet_v3_large": 320, "fasterrcnn_resnet50_fpn": 640}
+_FEATURES = {"vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"}
 _DIGITS = re.compile(r"[0-9a-f]{8,64}")
 
 Watch = Callable[[int, int], None]
@@ -52,7 +53,7 @@ class Source:
         publisher: "ultralytics" or "torchvision".
         address: where it is.
         sha256: the checksum in hexadecimal digits, its first eight or more, or "" where none is known.
-        size: side of the square input in pixels that the weights were made for.
+        size: side of the square input in pixels that the weights were made for; 0: any.
         licence: of the weights.
     """
 
@@ -66,7 +67,12 @@ class Source:
 
 def source_names() -> list[str]:
     """What can be asked for."""
-    return [*_CHECKSUMS, *_TORCHVISION]
+    return [*_CHECKSUMS, *_TORCHVISION, *_FEATURES]
+
+
+def has_features(source: "Source") -> bool:
+    """Whether these are weights that styles and dreams are made of, and no detector's."""
+    return source.name in _FEATURES
 
 
 def find_source(name: str) -> Source:
@@ -83,9 +89,15 @@ def find_source(name: str) -> Source:
         from torchvision.models import get_model_weights  # noqa: PLC0415 - seconds, for these names only
 
         address = get_model_weights(name).COCO_V1.url
-        digits = address.rpartition("-")[2].partition(".")[0]
-        return Source(name, "torchvision", address, digits, _TORCHVISION[name], "BSD-3-Clause")
+        return Source(name, "torchvision", address, _digits(address), _TORCHVISION[name], "BSD-3-Clause")
+    if name in _FEATURES:
+        return Source(name, "torchvision", _FEATURES[name], _digits(_FEATURES[name]), 0, "BSD-3-Clause")
     raise TrainingError(f"there are no weights '{name}' to pull; there are {', '.join(source_names())}")
+
+
+def _digits(address: str) -> str:
+    """The first digits of the checksum, which torchvision's file names end with."""
+    return address.rpartition("-")[2].partition(".")[0]
 
 
 def fetch(address: str, file: Path, sha256: str, watch: Watch = lambda here, total: None) -> Path:

@@ -106,14 +106,7 @@ def pull(request: Request, watch: Watch = lambda here, total: None) -> Pulled:
             the graph finds something else than the network; or the model is already there.
     """
     request.place.check()
-    source = request.source
-    wanted = request.sha256 or source.sha256
-    if request.weights is None:
-        file = CACHE / source.address.rpartition("/")[2]
-        fetch(request.address or source.address, file, wanted, watch)
-    else:
-        file = request.weights
-        check(file, wanted, str(file))
+    source, file = request.source, fetched(request, watch)
     build = _yolo if source.publisher == "ultralytics" else _torchvision
     detector, labels = build(source, file, request.size)
     found = _proven(detector, request)
@@ -123,6 +116,21 @@ def pull(request: Request, watch: Watch = lambda here, total: None) -> Pulled:
     card = Card(_card(request, interface, digits, found.proof))
     folder = write_model(request.place, interface, found.model, card)
     return Pulled(folder, file, digits, labels, found.proof)
+
+
+def fetched(request: Request, watch: Watch = lambda here, total: None) -> Path:
+    """The file that is asked for, fetched where it is not here yet, its checksum compared.
+
+    Raises:
+        TrainingError: it cannot be fetched, or is not the one that is wanted.
+    """
+    source = request.source
+    wanted = request.sha256 or source.sha256
+    if request.weights is not None:
+        check(request.weights, wanted, str(request.weights))
+        return request.weights
+    file = CACHE / source.address.rpartition("/")[2]
+    return fetch(request.address or source.address, file, wanted, watch)
 
 
 def _proven(detector: nn.Module, request: Request) -> Proven[list[Parity]]:

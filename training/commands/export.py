@@ -11,11 +11,13 @@ from training.errors import TrainingError
 from training.recipe import Recipe
 from training.run import read_recipe
 
-DETECTORS, GENERATORS, TRANSLATORS = "Detectors", "Generators", "Translators"
+DETECTORS, GENERATORS, TRANSLATORS, STYLIZERS = "Detectors", "Generators", "Translators", "Stylizers"
 OPTIONS = {
     "detector": ("--threshold", "--images", "--data"),
     "generator": ("--critic", "--description"),
     "translator": ("--direction", "--family", "--tile", "--data", "--description"),
+    "stylizer": ("--encoder", "--description"),
+    "feature network": ("--task", "--description"),
 }
 """What can be said of each kind of model beside where it goes."""
 
@@ -40,7 +42,7 @@ Data = Annotated[
 Description = Annotated[
     str | None,
     typer.Option(
-        help="Of a generator or translator: a sentence for people; else the recipe's title.", show_default=False
+        help="Of a model that makes images: a sentence for people; else the recipe's title.", show_default=False
     ),
 ]
 Threshold = Annotated[
@@ -83,6 +85,22 @@ Tile = Annotated[
         rich_help_panel=TRANSLATORS,
     ),
 ]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        help="The name of the second model, which tells the statistics of styles.",
+        show_default="style_encoder",
+        rich_help_panel=STYLIZERS,
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        help="What features are to serve: style-optimization or image-dreaming.",
+        show_default=False,
+        rich_help_panel=STYLIZERS,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -105,6 +123,8 @@ def export(  # noqa: PLR0913 - one for each option
     direction: Direction = None,
     family: Family = None,
     tile: Tile = None,
+    encoder: Encoder = None,
+    task: Task = None,
 ) -> None:
     """Write a trained network into a model repository, once the graph is proven to give what the network gives."""
     from training.export.repository import Place  # noqa: PLC0415 - torch only when needed
@@ -116,6 +136,7 @@ def export(  # noqa: PLR0913 - one for each option
     given = {
         "--threshold": threshold, "--images": images, "--data": data, "--critic": critic or None,
         "--description": description, "--direction": direction, "--family": family, "--tile": tile,
+        "--encoder": encoder, "--task": task,
     }  # fmt: skip
     kind = _kind(read_recipe(folder / "recipe.json"))
     _check_options(kind, folder, name, given)
@@ -125,7 +146,7 @@ def export(  # noqa: PLR0913 - one for each option
 
 def _kind(recipe: Recipe) -> str:
     if recipe.adversarial is None:
-        return "detector"
+        return {"adain": "stylizer", "judge-features": "feature network"}.get(recipe.model.name, "detector")
     from training.translators.registry import is_translator  # noqa: PLC0415 - torch only when needed
 
     return "translator" if is_translator(recipe) else "generator"
@@ -152,6 +173,12 @@ def _export(kind: str, folder: Path, place: Any, given: dict[str, Any]) -> Itera
         from training.export.generators import pipeline as generators  # noqa: PLC0415 - torch only when needed
 
         return generators.export_run(folder, place, critic=bool(given["--critic"]), description=description)
+    if kind in ("stylizer", "feature network"):
+        from training.export.stylisers import pipeline as stylisers  # noqa: PLC0415 - torch only when needed
+
+        asked = stylisers.Wishes(given["--task"], given["--encoder"] or stylisers.ENCODER, description)
+        export_run = stylisers.export_stylizer_run if kind == "stylizer" else stylisers.export_features_run
+        return export_run(folder, place, asked)
     from training.export.translators import pipeline as translators  # noqa: PLC0415 - torch only when needed
 
     wishes = translators.Wishes(given["--direction"], given["--family"], given["--tile"], data, description)

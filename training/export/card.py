@@ -73,7 +73,10 @@ def _origin(data: Data) -> str:
     size = f"{data.width} x {data.height} px"
     if data.source == "digits":
         return f"handwritten digits that scikit-learn carries, scaled to {size}"
-    return f"rendered by this project, {size}, first seed {data.seed}"
+    rendered = f"rendered by this project, {size}, first seed {data.seed}"
+    if any(label.startswith("photograph_") for label in data.classes):
+        return f"{rendered}, with crops of photographs that scikit-image and scikit-learn carry"
+    return rendered
 
 
 def _by_purpose(counts: Mapping[str, Any]) -> dict[str, Mapping[str, int]]:

@@ -91,4 +91,5 @@ def same_interface(first: str, second: str) -> bool:
 
 def _meaning(message: model_config_pb2.ModelConfig) -> list[str]:
     """What the parameters say of the tensors."""
-    return [message.parameters[f"imago.{key}"].string_value for key in ("task", "preprocess", "latent", "translation")]
+    keys = ("task", "preprocess", "latent", "translation", "style", "optimisation", "dream")
+    return [message.parameters[f"imago.{key}"].string_value for key in keys]

@@ -17,6 +17,7 @@ from training.export.configuration import LABELS_FILE, Interface, same_interface
 CONFIG_FILE = "config.pbtxt"
 CARD_FILE = "README.md"
 MODEL_FILE = "model.onnx"
+PROGRAM_FILE, STEP_FILE = "model.py", "step.onnx"
 LICENCE_FILE = "LICENSE"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -59,10 +60,17 @@ class Card:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def write_model(place: Place, interface: Interface, model: onnx.ModelProto, card: Card) -> Path:
+def write_model(place: Place, interface: Interface, model: onnx.ModelProto, card: Card, program: str = "") -> Path:
     """Write configuration, labels, card and graph, with the licence's text where it must go along.
 
     Other versions that the folder has stay, and share the new configuration, labels and card.
+
+    Args:
+        place: where to.
+        interface: what the configuration says.
+        model: the graph.
+        card: text and pictures.
+        program: the text of a `model.py` that runs the graph, which is then one step of it.
 
     Returns:
         The model's folder.
@@ -82,8 +90,10 @@ def write_model(place: Place, interface: Interface, model: onnx.ModelProto, card
         place.repository.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.repository) as workshop:
             fresh = Path(workshop) / "new"
-            graph = fresh / str(place.version) / MODEL_FILE
+            graph = fresh / str(place.version) / (STEP_FILE if program else MODEL_FILE)
             graph.parent.mkdir(parents=True)
+            if program:
+                (graph.parent / PROGRAM_FILE).write_text(program, encoding="utf-8")
             graph.write_bytes(model.SerializeToString(deterministic=True))
             for name, text in files.items():
                 (fresh / name).write_text(text, encoding="utf-8")

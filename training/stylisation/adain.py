@@ -16,15 +16,21 @@ from torch.nn import functional
 from training.features.stack import FeatureStack
 from training.stylisation.losses import statistics
 
+LEAST = 32
+"""Pixels of a side: statistics of less say little."""
+
 
 class StyleEncoder(nn.Module):
     """A fixed stack of features; its levels are the first layers of the stages, as in the paper.
 
     Attributes:
         stack: with reflected edges, ending with its deepest level.
+        stages: int64 (stages,), convolutions of each: with its weights, a file says the whole encoder.
         channels: of each level.
         values: of a code.
     """
+
+    stages: Tensor
 
     def __init__(self, stack: FeatureStack) -> None:
         super().__init__()
@@ -32,6 +38,7 @@ class StyleEncoder(nn.Module):
         self._levels = [place for place, layer in enumerate(stack.layers) if layer.name.endswith("_1")]
         self.channels = tuple(stack.layers[place].channels for place in self._levels)
         self.values = 2 * sum(self.channels)
+        self.register_buffer("stages", torch.tensor([len(widths) for widths in stack.plan]))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Maps of every level of float32 images (n, 3, height, width) in -1..1."""
@@ -94,7 +101,7 @@ class Stylizer(nn.Module):
         self.encoder = StyleEncoder(stack)
         self.decoder = Decoder(self.encoder)
         self.multiple = stack.multiple
-        self.least = max(32, 4 * self.multiple)
+        self.least = max(LEAST, 4 * self.multiple)
 
     def forward(self, images: Tensor, content: Tensor, style: Tensor, strength: Tensor) -> Tensor:
         """Images with the content of some and the style of others.

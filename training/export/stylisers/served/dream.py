@@ -16,10 +16,11 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 MOST_VECTORS = 1024
-"""Of a guide, for each layer: positions of an image repeat each other, and every position is compared with all."""
+"""Of a guide, for each layer: every position of the image is compared with all of them."""
 
-SMOOTHED = (0.0, 1.0, 2.0)
-"""Deviations in pixels of the blurs that the gradient is averaged over: coarse forms grow as fast as fine noise."""
+SMOOTHED, FLAT = (0.0, 1.0, 2.0), 24.0
+"""Deviations in pixels of the blurs that the gradient is averaged over, so that coarse forms grow as fast as noise, and
+of the one that it is freed of: a dream changes forms, and does not flood whole regions with a colour."""
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -123,7 +124,7 @@ class TritonPythonModel:
             tensors = {
                 "PROGRESS": np.array(moment.progress, np.int64),
                 "OBJECTIVE": np.array([moment.objective], np.float32),
-                "IMAGE": as_bytes(moment.image) if shown else np.zeros((0, 0, 3), np.uint8),
+                "IMAGE": np.rint(moment.image * 255).astype(np.uint8) if shown else np.zeros((0, 0, 3), np.uint8),
             }
             if last:
                 after = self._climb(moment.image, targets)[0]
@@ -131,7 +132,7 @@ class TritonPythonModel:
             sender.send(pb_utils.InferenceResponse([pb_utils.Tensor(*tensor) for tensor in tensors.items()]))
 
     def _dream(self, image: Floats, targets: dict[str, Floats], settings: dict[str, Any]) -> Iterator[Moment]:
-        """The four steps of the algorithm, again and again: three are in the graph, the update is here.
+        """The four steps of the algorithm: three are in the graph, the update is here.
 
         An octave begins with the image at its size and what the one before has dreamt: nothing of the image is lost.
         """
@@ -172,7 +173,11 @@ class TritonPythonModel:
     def _targets(self, targets: list[dict[str, Any]], request: Any) -> dict[str, Floats]:
         """What is strengthened: squares of channels; or, with a guide, products with what the guide shows there."""
         inputs = self._nothing()
-        guide = self._image(request, "GUIDE") if request_pixels(request, "GUIDE").size else None
+        guide = (
+            self._image(request, "GUIDE")
+            if pb_utils.get_input_tensor_by_name(request, "GUIDE").as_numpy().size
+            else None
+        )
         places = list(self._channels)
         for target in targets:
             layer, channel, weight = target["layer"], target["channel"], target["weight"]
@@ -204,16 +209,11 @@ class TritonPythonModel:
         return inputs
 
     def _image(self, request: Any, name: str) -> Floats:
-        pixels = request_pixels(request, name)
+        pixels: Pixels = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
         if min(pixels.shape[:2]) < self._defaults["least"]:
             height, width = pixels.shape[:2]
             raise InvalidOptionError(f"{name} is {width}x{height}; sides must be at least {self._defaults['least']}")
         return pixels.astype(np.float32) / np.float32(255)
-
-
-def request_pixels(request: Any, name: str) -> Pixels:
-    pixels: Pixels = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-    return pixels
 
 
 def octave_sizes(image: Floats, settings: dict[str, Any], least: int) -> list[tuple[int, int]]:
@@ -233,7 +233,9 @@ def resized(image: Floats, size: tuple[int, int]) -> Floats:
 
 
 def smoothed(gradient: Floats) -> Floats:
-    blurred = [cv2.GaussianBlur(gradient, (0, 0), sigma) if sigma else gradient for sigma in SMOOTHED]
+    """The gradient's bands of forms, each as strong as the others."""
+    forms = gradient - cv2.GaussianBlur(gradient, (0, 0), FLAT)
+    blurred = [cv2.GaussianBlur(forms, (0, 0), deviation) if deviation else forms for deviation in SMOOTHED]
     return np.asarray(sum(part / max(float(part.std()), 1e-12) for part in blurred), np.float32)
 
 
@@ -260,7 +262,6 @@ def read_settings(request: Any, defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_target(target: Any, layers: dict[str, int]) -> dict[str, Any]:
-    """A layer, one of its channels or None for all, and a weight."""
     if not isinstance(target, dict) or target.get("layer") not in layers:
         layer = target.get("layer") if isinstance(target, dict) else target
         raise InvalidOptionError(f"SETTINGS: targets has the layer {layer!r}; the layers are {', '.join(layers)}")
@@ -284,7 +285,6 @@ RANGES = {
 
 
 def checked(name: str, value: Any) -> Any:
-    """A setting that is in range."""
     low, high, kind = RANGES[name]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or (kind is int and value != int(value)) or not low <= value <= high:
@@ -295,7 +295,3 @@ def checked(name: str, value: Any) -> Any:
 
 def as_planes(image: Floats) -> Floats:
     return np.ascontiguousarray(image.transpose(2, 0, 1)[np.newaxis])
-
-
-def as_bytes(image: Floats) -> Pixels:
-    return np.rint(image * 255).astype(np.uint8)
