@@ -102,7 +102,7 @@ class Making:
     ) -> bool:
         answers: list[tuple[Path, ResponseT]] = []
         with progress(0) as bars:
-            pictures = bars.add_task(what, total=len(jobs))
+            pictures = bars.add_task(what, total=len(jobs), visible=len(jobs) > 1)
 
             def one(job: Job) -> ResponseT:
                 with _Bar(bars, job.source.name) as bar:
