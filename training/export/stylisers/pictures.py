@@ -1,5 +1,7 @@
 """The pictures that cards of stylisers and dreams show, made by the networks themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ _STYLES = (6, 2, 1)
 """Which of the reference images are the styles of the first three."""
 
 _OPTIMISED, _DREAMT = 96, 64
+_STEPS = 80
 
 
 def stylizer_sheet(stylizer: Stylizer) -> bytes:
@@ -33,7 +36,8 @@ def style_sheet(stack: FeatureStack, settings: StyleSettings) -> bytes:
     """Three contents, three styles, and what the optimiser makes of them."""
     images = reference_images(_OPTIMISED - _OPTIMISED % stack.multiple)
     contents, styles = images[: len(_STYLES)], images[list(_STYLES)]
-    made = [stylise(stack, a[None], b[None], settings)[0] for a, b in zip(contents, styles, strict=True)]
+    shown = replace(settings, steps=min(settings.steps, _STEPS))
+    made = [stylise(stack, a[None], b[None], shown)[0] for a, b in zip(contents, styles, strict=True)]
     return _sheet(torch.cat((contents, styles, *made)), len(contents))
 
 

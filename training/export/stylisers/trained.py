@@ -14,7 +14,6 @@ from training.features.network import FeatureNetwork
 from training.features.reference import reference_images
 from training.features.stack import FeatureStack, load_vgg19
 from training.judges.network import build_judge
-from training.recipe import Recipe
 from training.run import read_recipe, read_run_summary
 from training.stylisation.adain import Stylizer
 
