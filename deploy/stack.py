@@ -50,22 +50,14 @@ class Service:
         return self.models is None or any(self.models.glob("*/config.pbtxt"))
 
 
+def _models(name: str) -> Path:
+    return ROOT / "services" / name / "models"
+
+
 SERVICES = (
     Service("detector", "services.detector", grpc_port=8101, http_port=8102),
-    Service(
-        "generator",
-        "services.generator",
-        grpc_port=8201,
-        http_port=8202,
-        models=ROOT / "services" / "generator" / "models",
-    ),
-    Service(
-        "translator",
-        "services.translator",
-        grpc_port=8301,
-        http_port=8302,
-        models=ROOT / "services" / "translator" / "models",
-    ),
+    Service("generator", "services.generator", grpc_port=8201, http_port=8202, models=_models("generator")),
+    Service("translator", "services.translator", grpc_port=8301, http_port=8302, models=_models("translator")),
 )
 """A further service is one further row; the gateway is told its address."""
 GATEWAY = Service("gateway", "gateway", grpc_port=8081, http_port=8080)
