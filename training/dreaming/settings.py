@@ -12,19 +12,18 @@ class DreamSettings:
     Attributes:
         layers: that are strengthened, alike.
         octaves: sizes, from the smallest up.
-        octave_scale: from one to the next.
+        octave_scale: from one to the next; a large one leaves each octave something of its own to find.
         steps: at each size.
         step_size: mean change of a pixel in one step, of 0..1.
     """
 
     layers: tuple[str, ...]
-    octaves: int = 4
-    octave_scale: float = 1.4
+    octaves: int = 3
+    octave_scale: float = 2.0
     steps: int = 20
-    step_size: float = 0.02
+    step_size: float = 0.015
 
 
 def settings_for(stack: FeatureStack) -> DreamSettings:
-    """The last layer but one stage: deep enough for forms, and not so deep that they fill the image."""
-    stage = max(0, len(stack.plan) - 2)
-    return DreamSettings((next(layer.name for layer in reversed(stack.layers) if layer.stage == stage),))
+    """The deepest layer: in small networks it alone sees forms, and the others edges and colours."""
+    return DreamSettings((stack.layers[-1].name,))

@@ -79,6 +79,7 @@ class Decoder(nn.Module):
     def forward(self, maps: Tensor, code: Tensor) -> Tensor:
         """Images (n, 3, height, width), about -1..1, of the deepest level's maps and a code (n, values)."""
         last = len(self.convolutions) - 1
+        code = code * code.shape[1] ** -0.5  # or a step of Adam, alike for all of its many values, would upset the maps
         for place, convolution in enumerate(self.convolutions):
             maps = convolution(functional.pad(maps, (1, 1, 1, 1), mode="reflect"))
             if place < last:

@@ -23,7 +23,8 @@ class StylizerLoss:
 
     Attributes:
         style: of the differences of means and deviations (equation 13; lambda of equation 11).
-        gram: of the differences of Gram matrices, which also say which maps respond together, as in Gatys' loss.
+        gram: of the squared differences of Gram matrices, which also say which maps respond together, as in Gatys'
+            loss; as a share of the style's own squares, since those of a glaring style are a hundred times others'.
         identity: of the difference between an image and what its own style makes of it.
     """
 
@@ -70,7 +71,7 @@ class StylizerLoss:
         losses = {"content": functional.mse_loss(plain(levels[-1]), plain(encoder(contents)[-1]))}
         losses["style"] = self.style * functional.mse_loss(code_of(levels), code)
         if self.gram:
-            parts = [functional.mse_loss(gram(a), gram(b)) for a, b in zip(levels, wanted, strict=True)]
+            parts = [_relative(gram(a), gram(b)) for a, b in zip(levels, wanted, strict=True)]
             losses["gram"] = self.gram * torch.stack(parts).sum()
         if kept:
             losses["identity"] = self.identity * functional.l1_loss(made[len(contents) :], contents[:kept])
@@ -81,6 +82,11 @@ def plain(maps: Tensor) -> Tensor:
     """Maps without their mean and deviation: where they respond, not how much."""
     mean, deviation = statistics(maps)
     return (maps - mean[:, :, None, None]) / deviation[:, :, None, None]
+
+
+def _relative(found: Tensor, wanted: Tensor) -> Tensor:
+    squares = wanted.square().mean((1, 2)).clamp(min=1e-6)
+    return ((found - wanted).square().mean((1, 2)) / squares).mean()
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ NONE = np.zeros((0, 0, 3), np.uint8)
 
 @pytest.fixture(scope="module")
 def dream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PythonBackend]:
-    settings = DreamSettings(settings_for(features()).layers, octaves=3, steps=8)
+    settings = DreamSettings(settings_for(features()).layers, octaves=3, octave_scale=1.4, steps=8)
     with loaded(write_steps(tmp_path_factory.mktemp("models"), features(), settings)) as backend:
         yield backend
 
@@ -39,8 +39,8 @@ def test_every_octave_ends_with_more_of_it_than_it_began_with(dream: PythonBacke
     responses = Reader().read(dream, asked(photograph(0, 96, 128)), seed=1)
     progress = [response["PROGRESS"].tolist() for response in responses]
     assert progress == [[octave, 3, step, 8] for octave in range(3) for step in range(1, 9)]
-    # without jitter's edges a random network's dreams double; trained ones are held to 1.5 by their acceptance
-    assert all(octave[-1] > 1.3 * octave[0] for octave in objectives(responses))
+    # a random network's eight steps; those of a trained one are held to 1.5 by its acceptance
+    assert all(octave[-1] > 1.1 * octave[0] for octave in objectives(responses))
     shown = {tuple(response["IMAGE"].shape) for response in responses if response["IMAGE"].size}
     assert shown == {(49, 65, 3), (69, 91, 3), (96, 128, 3)}
     before, after = responses[-1]["BEFORE_AFTER"]
