@@ -28,7 +28,7 @@ Run = Callable[[dict[str, Floats], list[str]], list[Floats]]
 
 
 class InvalidOptionError(Exception):
-    """The caller's mistake: the sentence names tensor and value."""
+    """The caller's mistake."""
 
 
 class Graph:
@@ -36,7 +36,7 @@ class Graph:
 
     def __init__(self, file: Path, arguments: dict[str, str], parameters: dict[str, str]) -> None:
         self._threads = int(parameters.get("intra_op_thread_count", "0"))
-        if arguments["model_instance_kind"] == "GPU":
+        if arguments["model_instance_kind"] == "GPU" and has_cuda():
             device = {"device_id": int(arguments["model_instance_device_id"])}
             self._run = self._session(file, ("CUDAExecutionProvider", device))
         elif find_spec("openvino") is None:
@@ -69,13 +69,17 @@ class Graph:
     def _session(self, file: Path, provider: tuple[str, dict[str, int]]) -> Run:
         import onnxruntime as ort  # noqa: PLC0415
 
-        if provider[0] not in ort.get_available_providers():
-            raise RuntimeError(f"this onnxruntime has no {provider[0]}, which the instance is to run on")
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
         session = ort.InferenceSession(str(file), options, providers=[provider])
         return lambda inputs, outputs: list(session.run(outputs, inputs))
+
+
+def has_cuda() -> bool:
+    import onnxruntime as ort  # noqa: PLC0415 - a machine may have a GPU, and a build of it for CPUs
+
+    return "CUDAExecutionProvider" in ort.get_available_providers()
 
 
 class Moment(NamedTuple):
@@ -171,7 +175,7 @@ class TritonPythonModel:
         return objective, gradient[: sides[0], : sides[1]]
 
     def _targets(self, targets: list[dict[str, Any]], request: Any) -> dict[str, Floats]:
-        """What is strengthened: squares of channels; or, with a guide, products with what the guide shows there."""
+        """What is strengthened: squares of channels; with a guide, products with what it shows."""
         inputs = self._nothing()
         guide = (
             self._image(request, "GUIDE")
@@ -210,8 +214,8 @@ class TritonPythonModel:
 
     def _image(self, request: Any, name: str) -> Floats:
         pixels: Pixels = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-        if min(pixels.shape[:2]) < self._defaults["least"]:
-            height, width = pixels.shape[:2]
+        height, width = pixels.shape[:2]
+        if min(height, width) < self._defaults["least"]:
             raise InvalidOptionError(f"{name} is {width}x{height}; sides must be at least {self._defaults['least']}")
         return pixels.astype(np.float32) / np.float32(255)
 
@@ -225,7 +229,6 @@ def octave_sizes(image: Floats, settings: dict[str, Any], least: int) -> list[tu
 
 
 def resized(image: Floats, size: tuple[int, int]) -> Floats:
-    """By area where it shrinks, so that nothing aliases, and smoothly where it grows."""
     if image.shape[:2] == size:
         return image
     interpolation = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_CUBIC
