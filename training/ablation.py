@@ -8,7 +8,7 @@ from typing import Any
 from training.errors import TrainingError
 from training.metrics.intervals import Interval, interval
 from training.recipe import Recipe, load_recipe
-from training.run import Run
+from training.run import Run, changed_fields
 from training.summary import read_summary
 
 WHOLE = "whole"
@@ -39,14 +39,15 @@ class Plan:
         """Those that are not finished, a seed of all variants after the other; what was begun is resumed.
 
         Raises:
-            TrainingError: a change that does not fit the recipe.
+            TrainingError: a change that does not fit the recipe, or a finished run of other settings.
         """
         for seed in self.seeds:
             for variant in self.variants:
-                folder = self.folder_of(variant, seed)
-                if not (folder / "summary.json").is_file():
-                    begun = any((folder / "checkpoints").glob("step-*"))
-                    yield Run(self._recipe(variant, seed), folder, resume=begun)
+                folder, recipe = self.folder_of(variant, seed), self._recipe(variant, seed)
+                if (folder / "summary.json").is_file():
+                    _check_same(folder, recipe)
+                else:
+                    yield Run(recipe, folder, resume=any((folder / "checkpoints").glob("step-*")))
 
     def folder_of(self, variant: str, seed: int) -> Path:
         """Of one run."""
@@ -69,6 +70,14 @@ class Plan:
         overrides = {} if variant == WHOLE else load_recipe(self.recipe).ablations[variant]
         changes = {**self.changes, "loop.seed": str(seed)}
         return load_recipe(self.recipe, smoke=self.smoke, overrides=overrides, changes=changes)
+
+
+def _check_same(folder: Path, recipe: Recipe) -> None:
+    """Runs of different lengths or sizes are no comparison."""
+    for field, (before, now) in changed_fields(folder, recipe).items():
+        raise TrainingError(
+            f"{folder} is finished, with {field} = {before!r}, not {now!r}: give the same settings, or another --out"
+        )
 
 
 def variants_of(recipe: str, wanted: Sequence[str]) -> list[str]:

@@ -4,11 +4,10 @@ from training.data.domain_folder import domain_splits
 from training.data.pair_folder import paired_splits
 from training.data.rendered_classes import RENDERERS
 from training.data.rendered_domains import rendered_domains
-from training.data.rendered_pairs import VERSIONS, rendered_pairs
+from training.data.rendered_pairs import rendered_pairs
 from training.data.translated import PairedSplits, UnpairedSplits
 from training.datasets import CACHE
 from training.errors import TrainingError
-from training.recipe import Recipe
 from training.run import Run
 
 
@@ -46,11 +45,6 @@ def domains_of(run: Run) -> UnpairedSplits:
             f"data.source = '{data.source}': the domains are of {', '.join(RENDERERS)}; or name a folder with --data"
         )
     return rendered_domains(data, CACHE)
-
-
-def is_paired(recipe: Recipe) -> bool:
-    """Whether a recipe's source is one of pairs."""
-    return recipe.data.source in VERSIONS
 
 
 def _check_colours(run: Run) -> None:

@@ -23,6 +23,6 @@ def curves(runs: Runs, *, group: Group = "loss", out: Out = Path("build/curves.p
     """Draw one kind of curve of several runs, a panel for each."""
     from training.curves import compare_curves, read_metrics  # noqa: PLC0415 - matplotlib only when needed
 
-    folders = [find_run(run) for run in runs]
-    compare_curves({folder.name: read_metrics(folder / "metrics.jsonl") for folder in folders}, group, out)
-    typer.echo(f"{out}: {group} of {len(folders)} runs")
+    found = {run: read_metrics(find_run(run) / "metrics.jsonl") for run in runs}  # two folders may have one name
+    compare_curves(found, group, out)
+    typer.echo(f"{out}: {group} of {len(found)} runs")

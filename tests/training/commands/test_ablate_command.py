@@ -41,6 +41,9 @@ def test_each_variant_is_trained_once_for_each_seed_and_shown_with_its_interval(
     batches = {run.name: read_json(run / "recipe.json")["loop"]["batch"] for run in folder.glob("*-seed*")}
     assert batches == {"whole-seed0": 8, "whole-seed1": 8, "batch-seed0": 64, "batch-seed1": 64}
 
+    with pytest.raises(TrainingError, match="whole-seed0 is finished, with loop.epochs = 1, not 2: give the same"):
+        ablate("--seeds", "2", "--set", "loop.epochs=2")
+
     found = read_json(folder / "ablation.json")
     runs = [read_json(folder / f"batch-seed{seed}" / "summary.json")["final"]["deviation"] for seed in (0, 1)]
     assert found["batch"]["deviation"]["mean"] == pytest.approx(sum(runs) / 2)
