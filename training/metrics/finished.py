@@ -22,7 +22,6 @@ from training.metrics.neighbours import copy_distance, spaces
 from training.metrics.selection import Evidence, Rule, Selection, select
 from training.recipe import Judge, Recipe
 from training.run import Run, read_recipe, read_run_summary, without_starts
-from training.translators.registry import is_translator
 
 BATCH = 64
 
@@ -118,8 +117,6 @@ def load_generator(folder: Path, data: Path | None = None) -> FinishedGenerator:
     found = read_recipe(folder / "recipe.json")
     if found.adversarial is None:
         raise TrainingError(f"{folder}: the recipe {found.name} trains no generator")
-    if is_translator(found):
-        raise TrainingError(f"{folder} is the run of a translator, which `python -m training translations` measures")
     trained_on = str(read_run_summary(folder).get("data", found.data.source))
     if data is None and trained_on != found.data.source:
         data = Path(trained_on)
