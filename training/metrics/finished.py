@@ -12,7 +12,7 @@ from training.checkpoint import load_weights
 from training.classified_data import classified_images_of
 from training.data.classified import ClassifiedImages, ClassifiedSplits
 from training.errors import TrainingError
-from training.generators.registry import build_model
+from training.generators.registry import BUILDERS, build_model
 from training.judges.judge import RUNS, TrainedJudge, judge_of
 from training.metrics.distances import nearest
 from training.metrics.frechet import Features
@@ -117,6 +117,11 @@ def load_generator(folder: Path, data: Path | None = None) -> FinishedGenerator:
     found = read_recipe(folder / "recipe.json")
     if found.adversarial is None:
         raise TrainingError(f"{folder}: the recipe {found.name} trains no generator")
+    if found.model.name not in BUILDERS:
+        raise TrainingError(
+            f"{folder} is the run of a {found.model.name}, no network that makes images out of latent vectors; "
+            f"runs of translators are measured by `python -m training translations`"
+        )
     trained_on = str(read_run_summary(folder).get("data", found.data.source))
     if data is None and trained_on != found.data.source:
         data = Path(trained_on)

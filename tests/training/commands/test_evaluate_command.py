@@ -103,3 +103,11 @@ def test_mistakes_are_named(workplace: Path) -> None:
     (lost / "best-critic.safetensors").unlink()
     with pytest.raises(TrainingError, match="there is no file of weights build/runs/lost/best-critic.safetensors"):
         command("samples", "lost", "--count", 8, "--keep", "kept")
+
+
+def test_a_translators_run_is_told_its_own_command(workplace: Path) -> None:
+    run = workplace / "build" / "runs" / "translator"
+    run.mkdir()
+    write_json(run / "recipe.json", load_recipe("pix2pix-maps", smoke=True).model_dump(mode="json"))
+    with pytest.raises(TrainingError, match="the run of a pix2pix, .* measured by `python -m training translations`"):
+        command("samples", "translator")
