@@ -9,6 +9,7 @@ from training.export.card import bullets, card_text, facts, scores, table
 from training.export.graph import weights_in_half
 from training.export.sheet import SAMPLES_FILE
 from training.export.stylisers.proof import Likeness
+from training.export.stylisers.styles import NAMES
 from training.export.stylisers.trained import Features, TrainedStylizer
 from training.stylisation.gatys import StyleSettings
 
@@ -56,6 +57,7 @@ def stylizer_card(name: str, encoder: str, trained: TrainedStylizer, evidence: E
     about = {
         "Task": "`image-stylization`",
         "Encoder": f"`{encoder}`",
+        "Styles by name": ", ".join(f"`{style}`" for style in NAMES) + "; any picture besides",
         "Network": f"AdaIN at {stylizer.encoder.stack.names[-1]}, {trained.parameters:,} weights",
     }
     rows = [

@@ -58,11 +58,13 @@ class FeedForwardInterface:
     Attributes:
         stylizer: the network.
         encoder: the name of the model that tells statistics; empty where this is the one.
+        styles: codes of the styles that may be asked for by name.
     """
 
     about: About
     stylizer: Stylizer
     encoder: str = ""
+    styles: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -87,6 +89,7 @@ class FeedForwardInterface:
             codes = {CONTENT: (code, (values,)), STYLE: (code, (values,)), STRENGTH: (code, (1,))}
             _add(message, {IMAGE: PIXELS, **codes}, {STYLIZED: PIXELS})
             parameters = self.about.parameters("image-stylization") | {"style": json.dumps(self._style())}
+            parameters["styles"] = json.dumps(self.styles)
         return finished_text(message, parameters, largest_batch=LARGEST_BATCH, warmed={IMAGE: WARMED})
 
     def _style(self) -> dict[str, object]:

@@ -24,6 +24,7 @@ from training.export.stylisers.graph import export_encoder, export_stylizer
 from training.export.stylisers.pictures import dream_sheet, style_sheet, stylizer_sheet
 from training.export.stylisers.proof import Likeness, prove_encoder, prove_step, prove_stylizer
 from training.export.stylisers.steps import export_dream_step, export_style_step
+from training.export.stylisers.styles import named_styles
 from training.export.stylisers.trained import (
     Features,
     TrainedStylizer,
@@ -101,7 +102,8 @@ def write_stylizer(
     about = About(place.name, said, _precisions(found), trained.licence)
     text = stylizer_card(place.name, beside.name, trained, Evidence(found.model, found.proof))
     card = Card(text, {SAMPLES_FILE: stylizer_sheet(stylizer)})
-    yield write_model(place, FeedForwardInterface(about, stylizer, beside.name), found.model, card), found
+    interface = FeedForwardInterface(about, stylizer, beside.name, named_styles(stylizer))
+    yield write_model(place, interface, found.model, card), found
 
 
 def export_features_run(folder: Path, place: Place, wishes: Wishes) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from training.__main__ import application
 from training.checkpoint import save_weights
 from training.errors import TrainingError
+from training.export.stylisers.styles import NAMES
 from training.features.stack import orthogonal_stack
 from training.judges.network import build_judge
 from training.recipe import Recipe, load_recipe
@@ -103,6 +104,9 @@ def test_a_styliser_becomes_two_models_that_know_each_other(tmp_path: Path, styl
     assert [(end.name, list(end.dims)) for end in looks.output] == [("STATISTICS", [20])]
     style = json.loads(parameters_of(quick)["imago.style"])
     assert (style["encoder"], style["space"], style["multiple"]) == ("looks", "relu2_1-statistics", 2)
+    styles = json.loads(parameters_of(quick)["imago.styles"])
+    assert (sorted(styles), {len(code) for code in styles.values()}) == (sorted(NAMES), {20})
+    assert "`waves`" in (tmp_path / "models" / "quick" / "README.md").read_text()
     assert "| style left | 0.250 | - |" in (tmp_path / "models" / "quick" / "README.md").read_text()
 
 
