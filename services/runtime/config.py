@@ -22,7 +22,7 @@ CONFIG_FILE = "config.pbtxt"
 MODEL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 _KEYS = """task description preprocess latent translation style styles optimisation dream threshold exclusive_labels
-precisions licence"""
+precisions rows_apart licence"""
 IMAGO_PARAMETERS = frozenset(f"imago.{key}" for key in _KEYS.split())
 """The `parameters` that a typed front or a backend reads; CONTRIBUTING.md explains each. Triton ignores them."""
 

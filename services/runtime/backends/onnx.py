@@ -5,6 +5,8 @@ A batch is gathered along axis 0, run once, and cut again. It ignores queues and
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from services.runtime.backends.placement import Placement, cuda_devices
+from services.runtime.backends.placement import Placement, available_cpus, cuda_devices
 from services.runtime.config import ConfigError, ModelConfig
 from services.runtime.errors import ImagoError, InvalidInput, ModelFailed, Unsupported
 from services.runtime.model import InferRequest, ResponseSink, Tensors
@@ -155,14 +157,58 @@ def _open_openvino(config: ModelConfig, model_file: Path, threads: int) -> Run:
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
     }
-    request = core.compile_model(str(model_file), "CPU", properties).create_infer_request()
     names = [spec.name for spec in config.outputs]
+    if not _rows_apart(config):
+        return _together(core.compile_model(str(model_file), "CPU", properties).create_infer_request(), names)
+    properties["NUM_STREAMS"] = threads or available_cpus()
+    model = core.compile_model(str(model_file), "CPU", properties)
+    return _apart([model.create_infer_request() for _ in range(model.get_property("NUM_STREAMS"))], names)
+
+
+def _together(request: Any, names: Sequence[str]) -> Run:
+    """Batches computed by all threads at once."""
 
     def run(inputs: Tensors) -> Tensors:
         request.infer(inputs, share_inputs=True)
         return {name: np.array(request.get_tensor(name).data) for name in names}
 
     return run
+
+
+def _apart(requests: Sequence[Any], names: Sequence[str]) -> Run:
+    """Batches whose rows are shared out among requests, each computed by one thread."""
+
+    def run(inputs: Tensors) -> Tensors:
+        parts = _cut(inputs, len(requests))
+        busy = requests[: len(parts)]
+        with ExitStack() as started:
+            for request, part in zip(busy, parts, strict=True):
+                request.start_async(part, share_inputs=True)
+                started.callback(request.wait)
+        return {name: np.concatenate([request.get_tensor(name).data for request in busy]) for name in names}
+
+    return run
+
+
+def _rows_apart(config: ModelConfig) -> bool:
+    """Whether each row of a batch is computed by one thread alone, and so to the same bits in any company.
+
+    Where threads share a row, they cut it in other places in other batches, and sum it in another order there.
+    """
+    text = config.parameter("imago.rows_apart", "false")
+    if text not in ("true", "false"):
+        raise ConfigError(f"model '{config.name}': imago.rows_apart is '{text}'; it must be true or false")
+    if text == "true" and not config.max_batch_size:
+        raise ConfigError(f"model '{config.name}': imago.rows_apart is true, but with max_batch_size 0 it has no rows")
+    return text == "true"
+
+
+def _cut(inputs: Tensors, most: int) -> list[Tensors]:
+    """The rows of a batch in as many parts, or fewer, whose sizes differ by one at most."""
+    rows = len(next(iter(inputs.values())))
+    parts = min(rows, most)
+    ends = [rows * part // parts for part in range(parts + 1)]
+    return [{name: tensor[start:end] for name, tensor in inputs.items()} for start, end in pairwise(ends)]
 
 
 def _precision(config: ModelConfig, capabilities: Sequence[str]) -> str:

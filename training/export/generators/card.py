@@ -8,7 +8,7 @@ import onnx
 from training.export.card import bullets, card_text, facts, from_outside, scores, table
 from training.export.generators.configuration import GeneratorInterface
 from training.export.generators.graph import IMAGE, LABEL, LATENT, REALNESS, image_shape
-from training.export.generators.proof import BATCH, PIXEL_TOLERANCE, REALNESS_TOLERANCE, SEEDS, Likeness
+from training.export.generators.proof import BATCHES, PIXEL_TOLERANCE, REALNESS_TOLERANCE, SEEDS, Likeness
 from training.export.generators.trained import TrainedGenerator
 from training.export.sheet import SAMPLES_FILE
 from training.recipe import Adversarial
@@ -130,8 +130,8 @@ def _proofs(proofs: Sequence[Likeness]) -> str:
     )
     how = (
         f"{proofs[0].images} images; at most {PIXEL_TOLERANCE} of 255 are allowed, and {REALNESS_TOLERANCE:g} of "
-        f"realness. The last column: how many have the same bytes made alone as in a batch of {BATCH}; in OpenVINO, "
-        "which serves them on CPUs, all must."
+        f"realness. The last column: how many have the same bytes alone and in batches of up to "
+        f"{BATCHES[0]}; in OpenVINO, which serves them on CPUs, all must."
     )
     return table(header, rows) + f"\n\n{how}"
 

@@ -59,6 +59,7 @@ class GeneratorInterface:
             "description": self.description,
             "precisions": ",".join(self.precisions),
             "licence": self.licence,
+            "rows_apart": "true",  # a seed means one image, whoever else asks at the same time
         }
         return finished_text(message, parameters)
 

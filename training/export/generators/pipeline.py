@@ -7,7 +7,7 @@ from training.errors import TrainingError
 from training.export.generators.card import Evidence, model_card
 from training.export.generators.configuration import GeneratorInterface
 from training.export.generators.graph import export_graph
-from training.export.generators.proof import BATCH, Likeness, expected, prove
+from training.export.generators.proof import BATCHES, Likeness, expected, prove
 from training.export.generators.trained import TrainedGenerator, load_generator
 from training.export.proving import Exported, proven
 from training.export.repository import Card, Place, write_model
@@ -30,7 +30,7 @@ def export_run(folder: Path, place: Place, *, critic: bool, description: str | N
     for proof in exported.proof:
         yield (
             f"{proof.engine}, {proof.precision}: {proof.images} images are those of the network (pixels within "
-            f"{proof.worst} of 255), {proof.alone} of them the same alone as in a batch of {BATCH}"
+            f"{proof.worst} of 255), {proof.alone} of them the same alone as in batches of up to {BATCHES[0]}"
         )
     yield f"{exported.folder}: version {place.version}, {trained.licence}"
 

@@ -1,5 +1,6 @@
 """The ONNX backend computes what the file says, at the precision that the configuration allows."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from services.runtime.backends.onnx import OnnxBackend
 from services.runtime.backends.onnx_signature import complete_and_check
 from services.runtime.backends.placement import Placement
-from services.runtime.config import finish_config, read_config
+from services.runtime.config import ConfigError, finish_config, read_config
 from services.runtime.errors import InvalidInput, ModelFailed
 from services.runtime.model import InferRequest, Tensors
 from tests.repositories import save_graph, write_config
@@ -91,3 +92,44 @@ def test_a_graph_that_does_not_keep_rows_apart_fails_the_batch(tmp_path: Path) -
     rows: list[Tensors] = [{"x": np.ones((1, 2), np.float32)}] * 2
     with pytest.raises(ModelFailed, match=r"output 'y' has shape \[4, 2\] for a batch of 2"):
         backend_of(folder).infer([InferRequest("twice", row) for row in rows])
+
+
+APART = f'{OPENVINO} parameters {{ key: "imago.rows_apart" value {{ string_value: "true" }} }}'
+
+
+def grown(root: Path, extra: str, largest: int = 32) -> OnnxBackend:
+    """An image of 32 x 32 of each vector of 64 values, by transposed convolutions, whose work threads share."""
+    folder = write_config(root, "grown", f'backend: "onnxruntime"\nmax_batch_size: {largest}\n{extra}\n')
+    rng, rows = np.random.default_rng(3), "n" if largest else 1
+    nodes, weights, channels = [], [], (64, 96, 64, 48, 3)
+    for place, (before, after) in enumerate(pairwise(channels)):
+        weight = rng.normal(size=(before, after, 4, 4)).astype(np.float32) * before**-0.5
+        weights.append(numpy_helper.from_array(weight, f"w{place}"))
+        pads = {"strides": [2, 2], "pads": [1] * 4} if place else {}
+        nodes.append(helper.make_node("ConvTranspose", [f"x{place}", f"w{place}"], [f"x{place + 1}"], **pads))
+    x = helper.make_tensor_value_info("x0", TensorProto.FLOAT, [rows, 64, 1, 1])
+    y = helper.make_tensor_value_info(f"x{len(nodes)}", TensorProto.FLOAT, [rows, 3, 32, 32])
+    save_graph(folder, helper.make_graph(nodes, "g", [x], [y], weights))
+    return backend_of(folder)
+
+
+def test_rows_apart_have_the_same_bits_in_any_company(tmp_path: Path) -> None:
+    backend = grown(tmp_path, APART)
+    x = np.random.default_rng(4).normal(size=(32, 64, 1, 1)).astype(np.float32)
+
+    def made(size: int) -> NDArray[np.float32]:
+        rows = [InferRequest("grown", {"x0": x[start : start + size]}) for start in range(0, len(x), size)]
+        outcomes = [outcome for row in rows for outcome in backend.infer([row])]
+        assert all(isinstance(outcome, dict) for outcome in outcomes)
+        return np.concatenate([outcome["x4"] for outcome in outcomes if isinstance(outcome, dict)])
+
+    alone = made(1)
+    for size in (2, 3, 5, 7, 9, 13, 31, 32):
+        np.testing.assert_array_equal(made(size), alone)
+
+
+def test_rows_are_kept_apart_where_there_are_any(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'grown': imago.rows_apart is 'perhaps'; it must be true or false"):
+        grown(tmp_path, APART.replace("true", "perhaps"))
+    with pytest.raises(ConfigError, match="'grown': imago.rows_apart is true, but with max_batch_size 0 it has no"):
+        grown(tmp_path, APART, largest=0)
