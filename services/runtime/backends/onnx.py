@@ -160,7 +160,8 @@ def _open_openvino(config: ModelConfig, model_file: Path, threads: int) -> Run:
     names = [spec.name for spec in config.outputs]
     if not _rows_apart(config):
         return _together(core.compile_model(str(model_file), "CPU", properties).create_infer_request(), names)
-    properties["NUM_STREAMS"] = threads or available_cpus()
+    streams = min(threads or available_cpus(), config.max_batch_size)
+    properties |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
     model = core.compile_model(str(model_file), "CPU", properties)
     return _apart([model.create_infer_request() for _ in range(model.get_property("NUM_STREAMS"))], names)
 

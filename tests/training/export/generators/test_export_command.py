@@ -102,6 +102,7 @@ def test_the_folder_says_what_the_service_must_know(exported: tuple[Path, str]) 
     assert said == {
         "imago.task": "image-generation",
         "imago.description": "Digits, as asked for.",
+        "imago.rows_apart": "true",
         "imago.licence": "Apache-2.0",
     }
 
