@@ -64,7 +64,8 @@ def _print(title: str, scores: Mapping[str, Mapping[str, "Interval"]]) -> None:
 
     names = list(dict.fromkeys(name for found in scores.values() for name in found))
     table = Table(title=title, title_justify="left")
-    for column in ("without", *names):
+    table.add_column("without", no_wrap=True, overflow="fold")
+    for column in names:
         table.add_column(column)
     for variant, found in scores.items():
         table.add_row(variant, *(str(found.get(name, "-")) for name in names))
