@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -105,7 +106,7 @@ def grown(root: Path, extra: str, largest: int = 32) -> OnnxBackend:
     for place, (before, after) in enumerate(pairwise(channels)):
         weight = rng.normal(size=(before, after, 4, 4)).astype(np.float32) * before**-0.5
         weights.append(numpy_helper.from_array(weight, f"w{place}"))
-        pads = {"strides": [2, 2], "pads": [1] * 4} if place else {}
+        pads: dict[str, Any] = {"strides": [2, 2], "pads": [1] * 4} if place else {}
         nodes.append(helper.make_node("ConvTranspose", [f"x{place}", f"w{place}"], [f"x{place + 1}"], **pads))
     x = helper.make_tensor_value_info("x0", TensorProto.FLOAT, [rows, 64, 1, 1])
     y = helper.make_tensor_value_info(f"x{len(nodes)}", TensorProto.FLOAT, [rows, 3, 32, 32])
