@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from services.runtime.model import InferRequest, ResponseSink, Tensors
 
 Run = Callable[[Tensors], Tensors]
 """One forward pass: all inputs by name to all outputs by name."""
+
+_FIRST_USE = Lock()
+"""OpenVINO looks for numpy when it first sees an array; two threads that do so at once wait for each other for ever."""
 
 _PROVIDERS = {"CPU": "CPUExecutionProvider", "GPU": "CUDAExecutionProvider"}
 
@@ -150,6 +154,8 @@ def _open_session(config: ModelConfig, model_file: Path, placement: Placement, t
 def _open_openvino(config: ModelConfig, model_file: Path, threads: int) -> Run:
     import openvino as ov  # noqa: PLC0415 - only models that ask for it pay for the import
 
+    with _FIRST_USE:
+        ov.Tensor(np.zeros(1, np.float32))
     core = ov.Core()
     precision = _precision(config, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     properties = {

@@ -1,5 +1,7 @@
 """The ONNX backend computes what the file says, at the precision that the configuration allows."""
 
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from services.runtime.errors import InvalidInput, ModelFailed
 from services.runtime.model import InferRequest, Tensors
 from tests.repositories import save_graph, write_config
 
+ROOT = Path(__file__).resolve().parents[4]
 SIZE = 256
 WEIGHT = np.random.default_rng(1).normal(size=(SIZE, SIZE)).astype(np.float32)
 OPENVINO = 'optimization { execution_accelerators { cpu_execution_accelerator [{ name: "openvino" }] } }'
@@ -134,3 +137,37 @@ def test_rows_are_kept_apart_where_there_are_any(tmp_path: Path) -> None:
         grown(tmp_path, APART.replace("true", "perhaps"))
     with pytest.raises(ConfigError, match="'grown': imago.rows_apart is true, but with max_batch_size 0 it has no"):
         grown(tmp_path, APART, largest=0)
+
+
+FIRST_USE = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+sys.setswitchinterval(1e-6)
+from services.runtime.backends.onnx import OnnxBackend
+from services.runtime.backends.onnx_signature import complete_and_check
+from services.runtime.backends.placement import Placement
+from services.runtime.config import finish_config, read_config
+from services.runtime.model import InferRequest
+folder = Path(sys.argv[1])
+message = read_config(folder)
+complete_and_check(message, folder / "1" / "model.onnx")
+config, together = finish_config(message, folder), threading.Barrier(8)
+def work():
+    together.wait()
+    backend = OnnxBackend(config, folder / "1" / "model.onnx", Placement("m", "CPU"), threads=1)
+    together.wait()
+    backend.infer([InferRequest("grown", {"x0": np.zeros((1, 64, 1, 1), np.float32)})])
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("all have answered")
+"""
+
+
+def test_models_may_be_used_for_the_first_time_at_the_same_moment(tmp_path: Path) -> None:
+    """In a process of its own, since only a process's first use was in danger of threads that wait for each other."""
+    grown(tmp_path, APART)
+    command = [sys.executable, "-c", FIRST_USE, str(tmp_path / "grown")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stdout) == (0, "all have answered\n"), done.stderr
